@@ -1,0 +1,40 @@
+//! Compiles the contract with protox, so that no `protoc` is needed.
+
+use std::{env, error::Error, fs, path::PathBuf};
+
+use prost::Message as _;
+
+const FILES: [&str; 4] = [
+    "vault/v1/documents.proto",
+    "vault/v1/errors.proto",
+    "vault/v1/stores.proto",
+    "vault/v1/vault.proto",
+];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    for file in FILES {
+        println!("cargo::rerun-if-changed={file}");
+    }
+    let descriptors = protox::compile(FILES, ["."])?;
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    fs::write(out.join("vault.v1.bin"), descriptors.encode_to_vec())?;
+    tonic_prost_build::configure()
+        // Bodies and passphrases travel in these messages: no generated `Debug` may print them.
+        .skip_debug([
+            ".vault.v1.PutDocumentRequest",
+            ".vault.v1.GetDocumentResponse",
+            ".vault.v1.PatchDocumentRequest",
+            ".vault.v1.ListedDocument",
+            ".vault.v1.ListDocumentsResponse",
+            ".vault.v1.BatchWrite",
+            ".vault.v1.BatchDocumentsRequest",
+            ".vault.v1.UploadDocumentRequest",
+            ".vault.v1.DownloadDocumentResponse",
+            ".vault.v1.ImportDocumentsRequest",
+            ".vault.v1.AdoptStoreRequest",
+            ".vault.v1.InitRequest",
+            ".vault.v1.UnlockRequest",
+        ])
+        .compile_fds(descriptors)?;
+    Ok(())
+}
