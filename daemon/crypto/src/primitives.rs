@@ -1,0 +1,106 @@
+//! One function per primitive, each naming its specification and why its use here is safe.
+
+use chacha20poly1305::{
+    KeyInit as _, XChaCha20Poly1305, aead::AeadInOut as _, aead::inout::InOutBuf,
+};
+use hkdf::Hkdf;
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+/// Length of a key, in bytes.
+pub(crate) const KEY_LEN: usize = 32;
+/// Length of an `XChaCha20` nonce, in bytes. Long enough that random nonces do not collide.
+pub(crate) const NONCE_LEN: usize = 24;
+/// Length of a Poly1305 tag, in bytes.
+pub(crate) const TAG_LEN: usize = 16;
+
+/// A derived key: lives for one seal or open.
+pub(crate) type Derived = Zeroizing<[u8; KEY_LEN]>;
+
+/// The operating system refused to give random bytes.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the operating system's random source failed: {0}")]
+pub struct RandomError(String);
+
+/// Fills `bytes` from the operating system (`getrandom(2)` and its kin), which is the only source
+/// of keys, nonces and identifiers in vaultd.
+pub(crate) fn fill_random(bytes: &mut [u8]) -> Result<(), RandomError> {
+    getrandom::fill(bytes).map_err(|error| RandomError(error.to_string()))
+}
+
+/// HKDF-SHA-256, RFC 5869: one extraction, then one 32-byte output for each info string.
+///
+/// Safe because the input is a uniform 32-byte key and the info strings are distinct constants.
+pub(crate) fn hkdf_sha256<const OUTPUTS: usize>(
+    input: &[u8; KEY_LEN],
+    salt: &[u8],
+    infos: [&[u8]; OUTPUTS],
+) -> [Derived; OUTPUTS] {
+    let hkdf = Hkdf::<Sha256>::new(Some(salt), input);
+    infos.map(|info| {
+        let mut output = Zeroizing::new([0; KEY_LEN]);
+        hkdf.expand(info, output.as_mut())
+            .expect("32 bytes are below HKDF's limit of 255 × 32");
+        output
+    })
+}
+
+/// XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03), sealing `buffer` in place; returns the tag.
+///
+/// Safe because every key handed in is derived for one nonce and one part of one object, so that
+/// no (key, nonce) pair seals twice. Fails only above 256 GiB.
+pub(crate) fn seal_in_place(
+    key: &[u8; KEY_LEN],
+    nonce: &[u8; NONCE_LEN],
+    associated_data: &[u8],
+    buffer: &mut [u8],
+) -> Option<[u8; TAG_LEN]> {
+    XChaCha20Poly1305::new(key.into())
+        .encrypt_inout_detached(nonce.into(), associated_data, InOutBuf::from(buffer))
+        .ok()
+        .map(Into::into)
+}
+
+/// The inverse of [`seal_in_place`]; `None`, with `buffer` unchanged, where the tag does not fit.
+pub(crate) fn open_in_place(
+    key: &[u8; KEY_LEN],
+    nonce: &[u8; NONCE_LEN],
+    associated_data: &[u8],
+    buffer: &mut [u8],
+    tag: &[u8; TAG_LEN],
+) -> Option<()> {
+    XChaCha20Poly1305::new(key.into())
+        .decrypt_inout_detached(
+            nonce.into(),
+            associated_data,
+            InOutBuf::from(buffer),
+            tag.into(),
+        )
+        .ok()
+}
+
+/// BLAKE3 in keyed mode (BLAKE3 paper, section 2.2): a MAC, used for names.
+pub(crate) fn keyed_hash(key: &[u8; KEY_LEN], parts: &[&[u8]]) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new_keyed(key);
+    for part in parts {
+        // A length before each part keeps ("ab", "c") apart from ("a", "bc").
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    hasher.finalize().into()
+}
+
+/// SHA-256, FIPS 180-4: content hashes, never of secrets that a guess could confirm in the clear.
+pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
+    use sha2::Digest as _;
+    Sha256::digest(bytes).into()
+}
+
+/// Compares in constant time.
+pub(crate) fn equal(left: &[u8], right: &[u8]) -> bool {
+    use subtle::ConstantTimeEq as _;
+    left.ct_eq(right).into()
+}
+
+#[cfg(test)]
+mod tests;
