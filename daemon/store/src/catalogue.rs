@@ -1,0 +1,208 @@
+//! The sealed list of stores.
+
+use serde::{Deserialize, Serialize};
+use vault_crypto::{Address, DataKey, Envelope, Header, KeyId, VaultId, envelope};
+
+use crate::{
+    durable,
+    error::{StoreError, StoreResult},
+    id::{Revision, StoreId, StoreName},
+    root::DataRoot,
+    size_class::SizeClass,
+};
+
+/// File name in the data root.
+pub const FILE: &str = "catalogue";
+
+const LIMIT: u64 = 256 << 20;
+
+/// What a store holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Documents.
+    Documents,
+}
+
+/// Whether a store encrypts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protection {
+    /// Every write is sealed.
+    Protected,
+    /// Never sealed: ordinary files.
+    Plain,
+}
+
+/// One store, as the catalogue lists it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StoreRecord {
+    /// Lasting identifier.
+    pub id: StoreId,
+    /// Name that clients use.
+    pub name: StoreName,
+    /// What it holds.
+    pub kind: Kind,
+    /// Whether it encrypts.
+    pub protection: Protection,
+    /// Largest body.
+    pub size_class: SizeClass,
+}
+
+#[derive(Serialize, Deserialize)]
+struct FileRecord {
+    id: String,
+    name: StoreName,
+    kind: Kind,
+    protection: Protection,
+    size_class: SizeClass,
+    /// Fields of later versions survive a rewrite by this one.
+    #[serde(flatten)]
+    other: serde_json::Map<String, serde_json::Value>,
+}
+
+#[derive(Serialize, Deserialize, Default)]
+struct FileContent {
+    stores: Vec<FileRecord>,
+    #[serde(flatten)]
+    other: serde_json::Map<String, serde_json::Value>,
+}
+
+/// The catalogue in memory.
+#[derive(Default)]
+pub(crate) struct Catalogue {
+    revision: Revision,
+    content: FileContent,
+}
+
+fn address(vault: VaultId, revision: Revision) -> Address<'static> {
+    Address {
+        vault,
+        store: b"catalogue",
+        object: b"catalogue",
+        revision: revision.0,
+    }
+}
+
+impl Catalogue {
+    /// Reads and opens the catalogue; an empty one where the root has none yet.
+    pub(crate) fn read(
+        root: &DataRoot,
+        vault: VaultId,
+        key_id: KeyId,
+        key: &DataKey,
+    ) -> StoreResult<Self> {
+        let Some(bytes) = durable::read(root.fs(), &root.file(FILE), LIMIT)? else {
+            return Ok(Self::default());
+        };
+        let open = || {
+            let revision = Revision(Header::parse(&bytes)?.revision());
+            let envelope = Envelope::new(key, key_id, address(vault, revision), &bytes)?;
+            envelope.open_metadata()?;
+            Ok((revision, envelope.open_body()?))
+        };
+        let (revision, body) = open().map_err(|error| StoreError::envelope(FILE, &error))?;
+        let content =
+            serde_json::from_slice(&body).map_err(|error| StoreError::damaged(FILE, error))?;
+        Ok(Self { revision, content })
+    }
+
+    fn write(
+        &mut self,
+        root: &DataRoot,
+        vault: VaultId,
+        key_id: KeyId,
+        key: &DataKey,
+        content: FileContent,
+    ) -> StoreResult<()> {
+        let revision = self.revision.next();
+        let body = serde_json::to_vec(&content).map_err(|e| StoreError::damaged(FILE, e))?;
+        let sealed = envelope::seal(key, key_id, &address(vault, revision), b"{}", &body)
+            .map_err(|error| StoreError::envelope(FILE, &error))?;
+        durable::replace(root.fs(), root.path(), FILE, &[&sealed])?;
+        *self = Self { revision, content };
+        Ok(())
+    }
+
+    /// Every store, ordered by name.
+    pub(crate) fn stores(&self) -> Vec<StoreRecord> {
+        let mut stores: Vec<_> = self
+            .content
+            .stores
+            .iter()
+            .filter_map(FileRecord::parse)
+            .collect();
+        stores.sort_by(|left, right| left.name.cmp(&right.name));
+        stores
+    }
+
+    /// The store of this name.
+    pub(crate) fn find(&self, name: &StoreName) -> Option<StoreRecord> {
+        self.content
+            .stores
+            .iter()
+            .find(|record| record.name == *name)?
+            .parse()
+    }
+
+    /// Durably adds a store.
+    pub(crate) fn add(
+        &mut self,
+        root: &DataRoot,
+        vault: VaultId,
+        key_id: KeyId,
+        key: &DataKey,
+        record: &StoreRecord,
+    ) -> StoreResult<()> {
+        let mut content = self.copy();
+        content.stores.push(FileRecord {
+            id: record.id.to_string(),
+            name: record.name.clone(),
+            kind: record.kind,
+            protection: record.protection,
+            size_class: record.size_class,
+            other: serde_json::Map::new(),
+        });
+        self.write(root, vault, key_id, key, content)
+    }
+
+    /// Durably removes a store.
+    pub(crate) fn remove(
+        &mut self,
+        root: &DataRoot,
+        vault: VaultId,
+        key_id: KeyId,
+        key: &DataKey,
+        id: StoreId,
+    ) -> StoreResult<()> {
+        let mut content = self.copy();
+        let id = id.to_string();
+        content.stores.retain(|record| record.id != id);
+        self.write(root, vault, key_id, key, content)
+    }
+
+    fn copy(&self) -> FileContent {
+        let stores = self.content.stores.iter().map(|record| FileRecord {
+            id: record.id.clone(),
+            name: record.name.clone(),
+            other: record.other.clone(),
+            ..*record
+        });
+        FileContent {
+            stores: stores.collect(),
+            other: self.content.other.clone(),
+        }
+    }
+}
+
+impl FileRecord {
+    fn parse(&self) -> Option<StoreRecord> {
+        Some(StoreRecord {
+            id: self.id.parse().ok()?,
+            name: self.name.clone(),
+            kind: self.kind,
+            protection: self.protection,
+            size_class: self.size_class,
+        })
+    }
+}

@@ -1,0 +1,361 @@
+//! How a document becomes a file: sealed, or plain by design.
+//!
+//! A *record* is the byte form of one revision of one document, as it stands in a journal. The
+//! rest of the module `documents` knows no other difference between the two kinds of protection.
+
+use std::path::PathBuf;
+
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use vault_crypto::{Address, ContentHash, Envelope, Header, ObjectName, envelope};
+use zeroize::Zeroizing;
+
+use super::{
+    folders::Folders,
+    metadata::{Head, JSON, Metadata},
+};
+use crate::{
+    catalogue::Protection,
+    durable,
+    error::{StoreError, StoreResult},
+    id::{DocumentId, Revision},
+    kind::StoreContext,
+};
+
+/// First bytes of a plain record and of a plain document's head file.
+const PLAIN_MAGIC: [u8; 4] = *b"{\"v\"";
+
+/// Bytes that do not stand for themselves in the file name of a plain document.
+const ESCAPED: &AsciiSet = &CONTROLS
+    .add(b'%')
+    .add(b'/')
+    .add(b'\\')
+    .add(b':')
+    .add(b'*')
+    .add(b'?')
+    .add(b'"')
+    .add(b'<')
+    .add(b'>')
+    .add(b'|');
+
+/// What reading a record gave.
+pub(crate) struct Opened {
+    pub(crate) revision: Revision,
+    pub(crate) metadata: Metadata,
+    /// Length of the whole record, in bytes.
+    pub(crate) len: u64,
+}
+
+/// The conversion between documents and records, for one store.
+pub(crate) struct Medium {
+    context: StoreContext,
+    folders: Folders,
+}
+
+impl Medium {
+    pub(crate) fn new(context: StoreContext, folders: Folders) -> Self {
+        Self { context, folders }
+    }
+
+    pub(crate) fn is_plain(&self) -> bool {
+        self.context.record.protection == Protection::Plain
+    }
+
+    /// The name of the file a document lies in.
+    pub(crate) fn object_name(&self, id: &DocumentId) -> ObjectName {
+        let store = self.context.record.id;
+        self.context
+            .names
+            .object_name(store.as_bytes(), id.as_str().as_bytes())
+    }
+
+    /// How errors name a document.
+    pub(crate) fn describe(&self, id: &str) -> String {
+        format!("document `{id}` in store `{}`", self.context.record.name)
+    }
+
+    /// Whether a document is acceptable here, beyond what every store asks.
+    pub(crate) fn check(&self, id: &DocumentId, content_type: &str) -> StoreResult<()> {
+        if self.is_plain() {
+            if content_type != JSON {
+                return Err(StoreError::InvalidArgument(format!(
+                    "a plain store holds {JSON} files only, not `{content_type}`"
+                )));
+            }
+            if plain_file_name(id).len() > 240 {
+                return Err(StoreError::InvalidArgument(
+                    "the id is too long for a file name of a plain store".to_owned(),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// The record of one revision.
+    pub(crate) fn encode(
+        &self,
+        name: &ObjectName,
+        revision: Revision,
+        metadata: &Metadata,
+        body: &[u8],
+    ) -> StoreResult<Vec<u8>> {
+        let failed = |error| StoreError::damaged(self.describe(&metadata.id), error);
+        let json = Zeroizing::new(serde_json::to_vec(metadata).map_err(failed)?);
+        if self.is_plain() {
+            return Ok(plain_record(revision, &json, body));
+        }
+        envelope::seal(
+            &self.context.key,
+            self.context.key_id,
+            &self.address(name, revision),
+            &json,
+            body,
+        )
+        .map_err(|error| match error {
+            vault_crypto::EnvelopeError::TooLarge => StoreError::InvalidArgument(
+                "id, content type and labels together are over 64 KiB".to_owned(),
+            ),
+            other => StoreError::envelope(self.describe(&metadata.id), &other),
+        })
+    }
+
+    fn address<'a>(&'a self, name: &'a ObjectName, revision: Revision) -> Address<'a> {
+        Address {
+            vault: self.context.vault,
+            store: self.context.record.id.as_bytes(),
+            object: name.as_bytes(),
+            revision: revision.0,
+        }
+    }
+
+    /// How many bytes of a record its head takes, judged by its first bytes.
+    pub(crate) fn head_len(&self, beginning: &[u8]) -> StoreResult<usize> {
+        let damaged = || StoreError::damaged("the record", "it is cut short or malformed");
+        if self.is_plain() {
+            let header = beginning
+                .first_chunk::<PLAIN_HEADER>()
+                .ok_or_else(damaged)?;
+            return plain_head_len(header).ok_or_else(damaged);
+        }
+        let header = Header::parse(beginning);
+        header
+            .map(|header| header.head_len())
+            .map_err(|error| StoreError::envelope("the file", &error))
+    }
+
+    /// Opens the head of the record found under `name` and checks that it belongs there.
+    pub(crate) fn open_head(&self, name: &ObjectName, head: &[u8]) -> StoreResult<Opened> {
+        let object = || format!("object {name} in store `{}`", self.context.record.name);
+        let opened = if self.is_plain() {
+            let (revision, json, len) = split_plain(head).ok_or_else(|| {
+                StoreError::damaged(object(), "the head is cut short or malformed")
+            })?;
+            let metadata: Metadata =
+                serde_json::from_slice(json).map_err(|e| StoreError::damaged(object(), e))?;
+            let len = len as u64 + metadata.size;
+            Opened {
+                revision,
+                metadata,
+                len,
+            }
+        } else {
+            let header =
+                Header::parse(head).map_err(|error| StoreError::envelope(object(), &error))?;
+            let revision = Revision(header.revision());
+            let envelope = self.envelope(name, revision, head);
+            let json = envelope
+                .and_then(|envelope| envelope.open_metadata())
+                .map_err(|error| StoreError::envelope(object(), &error))?;
+            let metadata =
+                serde_json::from_slice(&json).map_err(|e| StoreError::damaged(object(), e))?;
+            Opened {
+                revision,
+                metadata,
+                len: header.envelope_len(),
+            }
+        };
+        let id = DocumentId::parse(&opened.metadata.id);
+        if id.is_ok_and(|id| self.object_name(&id) == *name) {
+            Ok(opened)
+        } else {
+            Err(StoreError::damaged(
+                object(),
+                "it holds another document's metadata",
+            ))
+        }
+    }
+
+    fn envelope<'a>(
+        &'a self,
+        name: &'a ObjectName,
+        revision: Revision,
+        bytes: &'a [u8],
+    ) -> Result<Envelope<'a>, vault_crypto::EnvelopeError> {
+        let context = &self.context;
+        Envelope::new(
+            &context.key,
+            context.key_id,
+            self.address(name, revision),
+            bytes,
+        )
+    }
+
+    /// Opens the body of a whole record, which must be that of `head`.
+    pub(crate) fn open_body(
+        &self,
+        name: &ObjectName,
+        head: &Head,
+        record: &[u8],
+    ) -> StoreResult<Zeroizing<Vec<u8>>> {
+        let object = || self.describe(head.id.as_str());
+        if self.is_plain() {
+            let (revision, _, len) = split_plain(record)
+                .ok_or_else(|| StoreError::damaged(object(), "the record is malformed"))?;
+            let body = Zeroizing::new(record[len..].to_vec());
+            let whole = revision == head.revision && body.len() as u64 == head.metadata.size;
+            return if whole {
+                Ok(body)
+            } else {
+                Err(StoreError::damaged(
+                    object(),
+                    "the record is not the one expected here",
+                ))
+            };
+        }
+        let envelope = self.envelope(name, head.revision, record);
+        envelope
+            .and_then(|envelope| envelope.open_body())
+            .map_err(|error| StoreError::envelope(object(), &error))
+    }
+
+    /// The ordinary file of a plain document.
+    pub(crate) fn plain_path(&self, id: &DocumentId) -> PathBuf {
+        self.folders.plain.join(plain_file_name(id))
+    }
+
+    /// Reads a plain document's ordinary file; one that is sealed is opened.
+    ///
+    /// `None` where there is none. The file may have been edited by others: that is what plain is.
+    pub(crate) fn read_plain(&self, id: &DocumentId) -> StoreResult<Option<Zeroizing<Vec<u8>>>> {
+        let path = self.plain_path(id);
+        let limit = self.context.body_limit + (1 << 20);
+        let Some(bytes) = durable::read(self.context.root.fs(), &path, limit)? else {
+            return Ok(None);
+        };
+        if !bytes.starts_with(&envelope::MAGIC) {
+            return Ok(Some(Zeroizing::new(bytes)));
+        }
+        let name = self.object_name(id);
+        let opened = Header::parse(&bytes).and_then(|header| {
+            self.envelope(&name, Revision(header.revision()), &bytes)?
+                .open_body()
+        });
+        opened
+            .map(Some)
+            .map_err(|error| StoreError::envelope(self.describe(id.as_str()), &error))
+    }
+
+    /// Whether a plain document's ordinary file still holds what its head says.
+    pub(crate) fn plain_matches(head: &Head, body: &[u8]) -> bool {
+        head.metadata.hash() == Some(ContentHash::of(body))
+    }
+}
+
+/// The file name of a plain document.
+pub(crate) fn plain_file_name(id: &DocumentId) -> String {
+    // A leading dot would hide the file; `.` and `..` would be no file at all.
+    let text = id.as_str();
+    let encoded = utf8_percent_encode(text, ESCAPED).to_string();
+    match encoded.strip_prefix('.') {
+        Some(rest) => format!("%2E{rest}.json"),
+        None => format!("{encoded}.json"),
+    }
+}
+
+/// The id of a plain document from its file name, if it has the form [`plain_file_name`] gives.
+pub(crate) fn plain_id(file_name: &str) -> Option<DocumentId> {
+    let encoded = file_name.strip_suffix(".json")?;
+    let decoded = percent_encoding::percent_decode_str(encoded)
+        .decode_utf8()
+        .ok()?;
+    let id = DocumentId::parse(&decoded).ok()?;
+    (plain_file_name(&id) == file_name).then_some(id)
+}
+
+/// `{"v":1,"revision":<20 digits>,"bytes":<10 digits>,"head":` — fixed width, then the head's JSON
+/// and `}\n`, then the body: readable by people, parsed by position.
+const PLAIN_HEADER: usize = 65;
+
+fn plain_header(revision: Revision, json_len: usize) -> String {
+    let header = format!(
+        r#"{{"v":1,"revision":{:>20},"bytes":{:>10},"head":"#,
+        revision.0, json_len
+    );
+    debug_assert_eq!(header.len(), PLAIN_HEADER);
+    header
+}
+
+/// The record, or with an empty body the head file, of a plain document.
+pub(crate) fn plain_record(revision: Revision, json: &[u8], body: &[u8]) -> Vec<u8> {
+    [
+        plain_header(revision, json.len()).as_bytes(),
+        json,
+        b"}\n",
+        body,
+    ]
+    .concat()
+}
+
+fn plain_head_len(header: &[u8; PLAIN_HEADER]) -> Option<usize> {
+    let (_, json_len) = parse_plain_header(header)?;
+    PLAIN_HEADER.checked_add(json_len)?.checked_add(2)
+}
+
+fn parse_plain_header(header: &[u8; PLAIN_HEADER]) -> Option<(Revision, usize)> {
+    if header[..4] != PLAIN_MAGIC {
+        return None;
+    }
+    let text = std::str::from_utf8(header).ok()?;
+    let revision = text.get(18..38)?.trim_start().parse().ok()?;
+    let json_len = text.get(47..57)?.trim_start().parse().ok()?;
+    (text == plain_header(Revision(revision), json_len)).then_some((Revision(revision), json_len))
+}
+
+/// Revision, head JSON and length of the head of a plain record.
+pub(crate) fn split_plain(record: &[u8]) -> Option<(Revision, &[u8], usize)> {
+    let header = record.first_chunk::<PLAIN_HEADER>()?;
+    let (revision, json_len) = parse_plain_header(header)?;
+    let end = PLAIN_HEADER.checked_add(json_len)?;
+    let json = record.get(PLAIN_HEADER..end)?;
+    (record.get(end..end + 2)? == b"}\n").then_some((revision, json, end + 2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_file_names_are_reversible_and_stay_in_their_folder() {
+        for text in ["a", "a/b", "..", ".hidden", "50%", "ünï", "a:b*c", "x.json"] {
+            let id = DocumentId::parse(text).expect("valid");
+            let name = plain_file_name(&id);
+            assert!(!name.contains('/') && !name.starts_with('.'), "{name}");
+            assert_eq!(plain_id(&name), Some(id));
+        }
+        assert_eq!(plain_id("a%2fb.json"), None, "only the one spelling counts");
+        assert_eq!(plain_id("notes.txt"), None);
+    }
+
+    #[test]
+    fn plain_records_split_where_they_were_joined() {
+        let record = plain_record(Revision(u64::MAX), br#"{"id":"a"}"#, b"body");
+        let (revision, json, len) = split_plain(&record).expect("whole");
+        assert_eq!(
+            (revision, json),
+            (Revision(u64::MAX), br#"{"id":"a"}"#.as_slice())
+        );
+        assert_eq!(&record[len..], b"body");
+        for cut in 0..len {
+            assert!(split_plain(&record[..cut]).is_none(), "cut at {cut}");
+        }
+    }
+}

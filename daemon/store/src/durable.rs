@@ -1,0 +1,148 @@
+//! The durable file protocol: exclusive temporary file with a random name, write, `fsync`, rename,
+//! `fsync` of the directory.
+//!
+//! Interrupted anywhere, the target holds the old content or the new, whole.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use data_encoding::HEXLOWER;
+
+use crate::{
+    error::{StoreError, StoreResult},
+    fs::{EntryKind, FileSystem},
+};
+
+/// Temporary files begin with this; left by a crash, they are swept at the next start.
+const TEMPORARY_PREFIX: &str = ".tmp-";
+
+/// A file that is written and synced but has no name that anyone looks for yet.
+///
+/// Dropped without [`Staged::rename`], it is removed.
+pub struct Staged<'a> {
+    fs: &'a dyn FileSystem,
+    path: PathBuf,
+    renamed: bool,
+}
+
+/// Writes `parts` to a new temporary file in `folder` and syncs it.
+pub fn stage<'a>(
+    fs: &'a dyn FileSystem,
+    folder: &Path,
+    parts: &[&[u8]],
+) -> StoreResult<Staged<'a>> {
+    let random = vault_crypto::random_bytes::<8>()?;
+    let path = folder.join(format!("{TEMPORARY_PREFIX}{}", HEXLOWER.encode(&random)));
+    let mut file = fs
+        .create_new(&path)
+        .map_err(|error| StoreError::io("create", &path, error))?;
+    let staged = Staged {
+        fs,
+        path,
+        renamed: false,
+    };
+    for part in parts {
+        file.write_all(part)
+            .map_err(|error| StoreError::io("write", &staged.path, error))?;
+    }
+    file.sync()
+        .map_err(|error| StoreError::io("sync", &staged.path, error))?;
+    Ok(staged)
+}
+
+impl Staged<'_> {
+    /// Gives the file its name. Durable only once the folder is synced.
+    pub fn rename(mut self, target: &Path) -> StoreResult<()> {
+        self.fs
+            .rename(&self.path, target)
+            .map_err(|error| StoreError::io("rename", target, error))?;
+        self.renamed = true;
+        Ok(())
+    }
+}
+
+impl Drop for Staged<'_> {
+    fn drop(&mut self) {
+        if !self.renamed {
+            // Best effort: what remains is swept later and is never read.
+            let _ = self.fs.remove_file(&self.path);
+        }
+    }
+}
+
+/// Makes the names in `folder` durable.
+pub fn sync_dir(fs: &dyn FileSystem, folder: &Path) -> StoreResult<()> {
+    fs.sync_dir(folder)
+        .map_err(|error| StoreError::io("sync folder", folder, error))
+}
+
+/// Durably replaces `folder/name` by `parts`.
+///
+/// After an error the file holds the old content or the new; the caller does not know which.
+pub fn replace(fs: &dyn FileSystem, folder: &Path, name: &str, parts: &[&[u8]]) -> StoreResult<()> {
+    stage(fs, folder, parts)?.rename(&folder.join(name))?;
+    sync_dir(fs, folder)
+}
+
+/// Creates `folder` unless it is there. Durable only once its parent is synced.
+pub fn ensure_dir(fs: &dyn FileSystem, folder: &Path) -> StoreResult<()> {
+    match fs.create_dir(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(StoreError::io("create folder", folder, error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Removes a file; one that is not there is fine.
+pub fn remove_if_there(fs: &dyn FileSystem, path: &Path) -> StoreResult<()> {
+    match fs.remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(StoreError::io("remove", path, error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Reads a whole file of at most `limit` bytes; `None` where there is none.
+pub fn read(fs: &dyn FileSystem, path: &Path, limit: u64) -> StoreResult<Option<Vec<u8>>> {
+    let failed = |error| StoreError::io("read", path, error);
+    let file = match fs.open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(StoreError::io("open", path, error)),
+    };
+    let len = file.len().map_err(failed)?;
+    let fitting = usize::try_from(len).ok().filter(|_| len <= limit);
+    let Some(len) = fitting else {
+        return Err(StoreError::damaged(
+            path.display(),
+            "the file is larger than it can be",
+        ));
+    };
+    let mut bytes = vec![0; len];
+    file.read_exact_at(&mut bytes, 0).map_err(failed)?;
+    Ok(Some(bytes))
+}
+
+/// What lies in a folder that must be there, temporary files aside.
+pub fn list(fs: &dyn FileSystem, folder: &Path) -> StoreResult<Vec<(String, EntryKind)>> {
+    let mut entries = fs.read_dir(folder).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => StoreError::damaged(folder.display(), "the folder is gone"),
+        _ => StoreError::io("list", folder, error),
+    })?;
+    entries.retain(|(name, _)| !name.starts_with(TEMPORARY_PREFIX));
+    Ok(entries)
+}
+
+/// Removes what crashes left half-written in a folder, if it is there. Best effort: what remains
+/// is never read. Only for folders in which nobody stages files at the moment.
+pub fn sweep(fs: &dyn FileSystem, folder: &Path) {
+    for (name, kind) in fs.read_dir(folder).unwrap_or_default() {
+        if kind == EntryKind::File && name.starts_with(TEMPORARY_PREFIX) {
+            let _ = fs.remove_file(&folder.join(&name));
+        }
+    }
+}

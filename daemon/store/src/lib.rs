@@ -1,0 +1,32 @@
+//! The stores of vaultd.
+//!
+//! Synchronous and free of transport: every call blocks until the disk has answered. Read it in
+//! this order: [`fs`] and [`durable`] (what "acknowledged" rests on), [`root`] and [`vault`] (keys
+//! and catalogue), [`kind`] (what every store kind implements), [`documents`].
+
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+pub mod catalogue;
+pub mod clock;
+pub mod documents;
+pub mod durable;
+pub mod error;
+pub mod fs;
+pub mod header;
+pub mod id;
+pub mod key_source;
+pub mod keys;
+pub mod kind;
+pub mod root;
+pub mod size_class;
+pub mod vault;
+
+pub use clock::{Clock, SystemClock};
+pub use error::{StoreError, StoreResult};
+pub use fs::{DiskFileSystem, FileSystem};
+pub use id::{DocumentId, Revision, StoreId, StoreName};
+pub use key_source::{KeySource, KeySourceError};
+pub use root::DataRoot;
+pub use size_class::SizeClass;
+pub use vault::{OpenError, Vault};
