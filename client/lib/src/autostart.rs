@@ -1,0 +1,117 @@
+//! Starting the daemon where none runs.
+
+use std::{
+    env,
+    fs::{self, File, OpenOptions},
+    io::{Read as _, Seek as _, SeekFrom},
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use tokio::process::{Child, Command};
+use tonic::transport::Channel;
+use vault_proto::endpoint::{self, Place};
+
+use crate::{connect, error::Error};
+
+/// How long a daemon may take to listen. It listens before it asks the keyring.
+const DEADLINE: Duration = Duration::from_secs(15);
+
+/// `vaultd` ends with this code where another one serves the vault: that one will answer.
+const ALREADY_RUNNING: i32 = 75;
+
+/// Largest part of the daemon's log that an error shows, in bytes.
+const SHOWN: u64 = 2 << 10;
+
+fn failed(text: impl Into<String>) -> Error {
+    Error::StartFailed(text.into())
+}
+
+/// Starts `vaultd`, found beside this program or on `PATH`, and waits until it listens.
+pub(crate) async fn start(place: &Place) -> Result<Channel, Error> {
+    let program = find_program()?;
+    let (log_path, log) = open_log()?;
+    let log_start = log.metadata().map_or(0, |metadata| metadata.len());
+    let mut child = spawn(&program, place, log)?;
+    let begun = Instant::now();
+    let mut pause = Duration::from_millis(2);
+    let mut alive = true;
+    loop {
+        let dialled = connect::dial(&place.socket).await;
+        match dialled {
+            Err(Error::NoDaemon { .. }) if begun.elapsed() < DEADLINE => {}
+            other => return other,
+        }
+        if alive && let Some(status) = child.try_wait().map_err(|error| failed(error.to_string()))? {
+            if status.code() != Some(ALREADY_RUNNING) {
+                let said = read_from(&log_path, log_start);
+                return Err(failed(format!("{} ended with {status}: {said}", program.display())));
+            }
+            alive = false;
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_millis(50));
+    }
+}
+
+fn find_program() -> Result<PathBuf, Error> {
+    let name = format!("vaultd{}", env::consts::EXE_SUFFIX);
+    let beside = env::current_exe().ok().and_then(|program| Some(program.parent()?.join(&name)));
+    let path = env::var_os("PATH").unwrap_or_default();
+    let on_path = env::split_paths(&path).map(|folder| folder.join(&name));
+    beside.into_iter().chain(on_path).find(|program| program.is_file()).ok_or_else(|| {
+        failed("there is no `vaultd` beside this program or on PATH: install it, or start it yourself")
+    })
+}
+
+fn open_log() -> Result<(PathBuf, File), Error> {
+    let folder = endpoint::default_state_dir()
+        .ok_or_else(|| failed("no folder for its log: set HOME or XDG_STATE_HOME"))?;
+    let path = folder.join("vaultd.log");
+    let unusable = |error: std::io::Error| failed(format!("its log {}: {error}", path.display()));
+    create_private(&folder).map_err(unusable)?;
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let log = options.open(&path).map_err(unusable)?;
+    Ok((path, log))
+}
+
+fn create_private(folder: &Path) -> std::io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+fn spawn(program: &Path, place: &Place, log: File) -> Result<Child, Error> {
+    let mut command = Command::new(program);
+    command
+        .arg("--data-dir")
+        .arg(&place.data_root)
+        .arg("--socket")
+        .arg(&place.socket)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log);
+    // Its own process group: Ctrl-C in this terminal is not meant for it.
+    #[cfg(unix)]
+    command.process_group(0);
+    command.spawn().map_err(|error| failed(format!("{}: {error}", program.display())))
+}
+
+/// What the daemon logged since it was started, the end of it.
+fn read_from(path: &Path, start: u64) -> String {
+    let mut text = Vec::new();
+    if let Ok(mut log) = File::open(path) {
+        let len = log.metadata().map_or(0, |metadata| metadata.len());
+        let from = start.max(len.saturating_sub(SHOWN));
+        if log.seek(SeekFrom::Start(from)).is_ok() {
+            let _ = log.read_to_end(&mut text);
+        }
+    }
+    String::from_utf8_lossy(&text).trim().to_owned()
+}

@@ -1,0 +1,82 @@
+//! Dialling the socket, and making sure who answers before a byte is said.
+
+use std::{io, path::{Path, PathBuf}};
+
+use hyper_util::rt::TokioIo;
+use interprocess::local_socket::{
+    GenericFilePath, ToFsName as _,
+    tokio::{Stream as SocketStream, prelude::*},
+};
+use tonic::transport::{Channel, Endpoint};
+
+use crate::error::Error;
+
+/// HTTP/2 windows, in bytes: a few chunks in flight.
+const STREAM_WINDOW: u32 = 2 << 20;
+const CONNECTION_WINDOW: u32 = 4 << 20;
+
+#[cfg(unix)]
+type Io = tokio::net::UnixStream;
+#[cfg(windows)]
+type Io = SocketStream;
+
+#[cfg(unix)]
+fn into_io(stream: SocketStream) -> Io {
+    let SocketStream::UdSocket(stream) = stream;
+    stream.into()
+}
+
+#[cfg(windows)]
+fn into_io(stream: SocketStream) -> Io {
+    stream
+}
+
+/// Says why a connection was not made: its own error type, so that a foreign server is told apart.
+#[derive(Debug, thiserror::Error)]
+#[error("it belongs to another user")]
+struct Foreign;
+
+#[cfg(unix)]
+fn check_server(stream: &SocketStream) -> io::Result<()> {
+    let own = rustix::process::geteuid().as_raw();
+    if stream.peer_creds()?.euid() == Some(own) {
+        Ok(())
+    } else {
+        Err(io::Error::new(io::ErrorKind::PermissionDenied, Foreign))
+    }
+}
+
+#[cfg(windows)]
+fn check_server(_: &SocketStream) -> io::Result<()> {
+    // The pipe's owner-only descriptor keeps other users from serving it.
+    Ok(())
+}
+
+async fn open(socket: PathBuf) -> io::Result<TokioIo<Io>> {
+    let stream = SocketStream::connect(socket.to_fs_name::<GenericFilePath>()?).await?;
+    check_server(&stream)?;
+    Ok(TokioIo::new(into_io(stream)))
+}
+
+/// Connects to `socket`.
+pub(crate) async fn dial(socket: &Path) -> Result<Channel, Error> {
+    // The first connection is tried apart, since the channel hides what the operating system says.
+    match open(socket.to_owned()).await {
+        Ok(_) => {}
+        Err(error) if error.get_ref().is_some_and(|inner| inner.is::<Foreign>()) => {
+            return Err(Error::ForeignServer { socket: socket.to_owned() });
+        }
+        Err(error) => {
+            return Err(Error::NoDaemon { socket: socket.to_owned(), detail: error.to_string() });
+        }
+    }
+    let path = socket.to_owned();
+    let connector = tower::service_fn(move |_: http::Uri| open(path.clone()));
+    // The name is not looked up; HTTP/2 wants one.
+    Endpoint::from_static("http://vaultd.local")
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .connect_with_connector(connector)
+        .await
+        .map_err(|error| Error::NoDaemon { socket: socket.to_owned(), detail: error.to_string() })
+}

@@ -1,0 +1,100 @@
+//! Typed async client of vaultd.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), vault_client::Error> {
+//! use vault_client::{Client, NewDocument, Options};
+//!
+//! let client = Client::connect(&Options::default()).await?;
+//! client.create_store("notes", &Default::default()).await?;
+//! client.put("notes", NewDocument::json("first", r#"{"text":"hello"}"#)).await?;
+//! let note = client.get("notes", "first").await?;
+//! assert_eq!(note.body, br#"{"text":"hello"}"#);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Generated wire types do not leave this crate.
+
+#![deny(missing_docs)]
+#![forbid(unsafe_code)]
+
+mod autostart;
+mod connect;
+mod documents;
+mod error;
+mod import;
+mod stores;
+mod vault;
+
+use std::path::PathBuf;
+
+use tonic::transport::Channel;
+use vault_proto::{
+    MESSAGE_LIMIT,
+    endpoint::Place,
+    v1::{
+        documents_client::DocumentsClient, stores_client::StoresClient, vault_client::VaultClient,
+    },
+};
+
+pub use documents::{
+    Change, ChangeStream, Document, Head, Heads, Listed, NewDocument, Precondition, Write,
+};
+pub use error::{Error, Refusal};
+pub use import::{ImportItem, ImportProgress, ImportStream, Rejection};
+pub use stores::{AdoptFile, Migration, MigrationStream, SizeClass, Store, StoreOptions};
+pub use vault::{KeyState, Status};
+
+/// How to reach a vault.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Folder of the vault; by default `VAULTD_DATA_DIR`, then the platform's data folder.
+    pub data_dir: Option<PathBuf>,
+    /// Socket of its daemon; by default `VAULTD_SOCKET`, then the one that belongs to the folder.
+    pub socket: Option<PathBuf>,
+    /// Do not start a daemon where none runs.
+    pub no_autostart: bool,
+}
+
+/// A connection to the daemon of one vault. Cheap to clone; clones share the connection.
+#[derive(Clone, Debug)]
+pub struct Client {
+    place: Place,
+    vault: VaultClient<Channel>,
+    stores: StoresClient<Channel>,
+    documents: DocumentsClient<Channel>,
+}
+
+impl Client {
+    /// Connects to the daemon, starting it where none runs, and makes sure that it serves the
+    /// vault that was meant and runs as the same user.
+    pub async fn connect(options: &Options) -> Result<Self, Error> {
+        let place = Place::resolve(options.data_dir.as_deref(), options.socket.as_deref())
+            .map_err(|error| Error::Local(error.to_string()))?;
+        let channel = match connect::dial(&place.socket).await {
+            Err(Error::NoDaemon { .. }) if !options.no_autostart => {
+                autostart::start(&place).await?
+            }
+            dialled => dialled?,
+        };
+        let client = Self {
+            vault: VaultClient::new(channel.clone()),
+            stores: StoresClient::new(channel.clone()).max_encoding_message_size(MESSAGE_LIMIT),
+            documents: DocumentsClient::new(channel).max_decoding_message_size(MESSAGE_LIMIT),
+            place,
+        };
+        let status = client.status().await?;
+        if status.data_root != client.place.data_root {
+            return Err(Error::OtherVault {
+                wanted: client.place.data_root,
+                found: status.data_root,
+            });
+        }
+        Ok(client)
+    }
+
+    /// The folder of the vault.
+    pub fn data_root(&self) -> &std::path::Path {
+        &self.place.data_root
+    }
+}

@@ -1,0 +1,195 @@
+//! Stores.
+
+use tokio::sync::mpsc;
+use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
+use vault_proto::{
+    CHUNK_LIMIT,
+    v1::{
+        self, AdoptStoreRequest, CreateStoreRequest, ListStoresRequest, MigrateStoreRequest,
+        MigrateStoreResponse, RemoveStoreRequest, StoreKind,
+        adopt_store_request::{File, Part},
+    },
+};
+
+use crate::{Client, Error};
+
+/// The largest body a store takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum SizeClass {
+    /// 64 KiB.
+    Auth,
+    /// 2 MiB.
+    Card,
+    /// 16 MiB.
+    #[default]
+    Chat,
+    /// 50 MiB.
+    Image,
+    /// 60 MiB.
+    Voice,
+    /// 200 MiB.
+    Download,
+}
+
+impl SizeClass {
+    const fn wire(self) -> v1::SizeClass {
+        match self {
+            Self::Auth => v1::SizeClass::Auth,
+            Self::Card => v1::SizeClass::Card,
+            Self::Chat => v1::SizeClass::Chat,
+            Self::Image => v1::SizeClass::Image,
+            Self::Voice => v1::SizeClass::Voice,
+            Self::Download => v1::SizeClass::Download,
+        }
+    }
+}
+
+/// How a new store is to be.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StoreOptions {
+    /// Ordinary files, never encrypted.
+    pub plain: bool,
+    /// Largest body.
+    pub size_class: SizeClass,
+}
+
+/// A store as it is.
+#[derive(Clone, Debug)]
+pub struct Store {
+    /// Its name.
+    pub name: String,
+    /// `documents`.
+    pub kind: &'static str,
+    /// Ordinary files, never encrypted.
+    pub plain: bool,
+    /// Largest body, in bytes.
+    pub max_body_bytes: u64,
+    /// Documents in it.
+    pub documents: u64,
+    /// Bytes of their bodies.
+    pub body_bytes: u64,
+    /// Its newest change.
+    pub revision: u64,
+    /// Documents still plaintext, awaiting migration.
+    pub awaiting_migration: u64,
+    /// Why it, or a part of it, cannot be read; empty where it can.
+    pub damaged: String,
+}
+
+impl From<v1::Store> for Store {
+    fn from(store: v1::Store) -> Self {
+        Self {
+            kind: match store.kind() {
+                StoreKind::Documents => "documents",
+                StoreKind::Unspecified => "unknown",
+            },
+            name: store.name,
+            plain: store.plain,
+            max_body_bytes: store.max_body_bytes,
+            documents: store.documents,
+            body_bytes: store.body_bytes,
+            revision: store.revision,
+            awaiting_migration: store.awaiting_migration,
+            damaged: store.damaged,
+        }
+    }
+}
+
+/// A file to adopt.
+#[derive(Debug)]
+pub struct AdoptFile {
+    /// Path relative to the adopted folder, with `/` between its parts, ending in `.json`.
+    pub path: String,
+    /// Its content.
+    pub body: Vec<u8>,
+}
+
+/// How far a migration has come.
+#[derive(Clone, Debug)]
+pub struct Migration {
+    /// Sealed so far.
+    pub done: u64,
+    /// To be sealed in all.
+    pub total: u64,
+    /// A document that could not be sealed, and why.
+    pub failed: Option<(String, String)>,
+}
+
+/// A migration under way.
+pub struct MigrationStream(tonic::Streaming<MigrateStoreResponse>);
+
+impl MigrationStream {
+    /// The next report; `None` at the end.
+    pub async fn next(&mut self) -> Result<Option<Migration>, Error> {
+        let message = self.0.message().await?;
+        Ok(message.map(|message| Migration {
+            done: message.done,
+            total: message.total,
+            failed: (!message.failed_id.is_empty()).then_some((message.failed_id, message.failure)),
+        }))
+    }
+}
+
+impl Client {
+    /// Creates a store of documents.
+    pub async fn create_store(&self, name: &str, options: &StoreOptions) -> Result<Store, Error> {
+        let request = CreateStoreRequest {
+            name: name.to_owned(),
+            kind: StoreKind::Documents.into(),
+            plain: options.plain,
+            size_class: options.size_class.wire().into(),
+        };
+        let response = self.stores.clone().create(request).await?.into_inner();
+        Ok(response.store.unwrap_or_default().into())
+    }
+
+    /// Every store, ordered by name.
+    pub async fn stores(&self) -> Result<Vec<Store>, Error> {
+        let response = self.stores.clone().list(ListStoresRequest {}).await?.into_inner();
+        Ok(response.stores.into_iter().map(Store::from).collect())
+    }
+
+    /// Deletes a store and all that is in it.
+    pub async fn remove_store(&self, name: &str) -> Result<(), Error> {
+        self.stores.clone().remove(RemoveStoreRequest { name: name.to_owned() }).await?;
+        Ok(())
+    }
+
+    /// Copies the files that come through the channel into the vault, as plaintext that awaits
+    /// migration. All or none; returns how many.
+    pub async fn adopt(&self, store: &str, files: mpsc::Receiver<AdoptFile>) -> Result<u64, Error> {
+        let first = Part::Store(store.to_owned());
+        let files = ReceiverStream::new(files).map(|file| {
+            let start = Part::File(File { path: file.path, size: file.body.len() as u64 });
+            let chunks = file.body.chunks(CHUNK_LIMIT).map(|chunk| Part::Chunk(chunk.to_vec()));
+            std::iter::once(start).chain(chunks).collect::<Vec<_>>()
+        });
+        // A stream of lists of messages, flattened without a further package.
+        let (sender, receiver) = mpsc::channel(4);
+        let feed = async move {
+            let mut files = std::pin::pin!(files);
+            let mut parts = vec![first];
+            loop {
+                for part in parts {
+                    if sender.send(AdoptStoreRequest { part: Some(part) }).await.is_err() {
+                        return;
+                    }
+                }
+                match files.next().await {
+                    Some(next) => parts = next,
+                    None => return,
+                }
+            }
+        };
+        let feeding = tokio::spawn(feed);
+        let response = self.stores.clone().adopt(ReceiverStream::new(receiver)).await;
+        feeding.abort();
+        Ok(response?.into_inner().adopted)
+    }
+
+    /// Seals every document that still awaits migration.
+    pub async fn migrate(&self, store: &str) -> Result<MigrationStream, Error> {
+        let request = MigrateStoreRequest { name: store.to_owned() };
+        Ok(MigrationStream(self.stores.clone().migrate(request).await?.into_inner()))
+    }
+}

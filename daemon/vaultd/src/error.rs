@@ -1,0 +1,171 @@
+//! The one place where failures become gRPC statuses. Detail stays in the log; programs get a
+//! stable reason with what they need to act on.
+
+use std::collections::HashMap;
+
+use http::{HeaderMap, Response};
+use tonic::{Code, Status, body::Body};
+use tonic_types::{ErrorDetails, StatusExt as _};
+use vault_proto::{MESSAGE_LIMIT, reason::DOMAIN, v1::Reason};
+use vault_store::StoreError;
+
+/// The status code of each reason.
+fn code(reason: Reason) -> Code {
+    match reason {
+        Reason::Locked
+        | Reason::KeyringLocked
+        | Reason::KeyMissing
+        | Reason::WrongKey
+        | Reason::WrongPassphrase => Code::FailedPrecondition,
+        Reason::KeyringUnavailable
+        | Reason::KeyringTimeout
+        | Reason::ShuttingDown => Code::Unavailable,
+        Reason::KeyringDenied | Reason::PermissionDenied => Code::PermissionDenied,
+        Reason::Corrupt | Reason::PlaintextRefused => Code::DataLoss,
+        Reason::TooLarge | Reason::Overloaded => Code::ResourceExhausted,
+        Reason::RevisionConflict => Code::Aborted,
+        Reason::RevisionGone => Code::OutOfRange,
+        Reason::NotFound => Code::NotFound,
+        Reason::InvalidId | Reason::InvalidArgument => Code::InvalidArgument,
+        Reason::AlreadyExists => Code::AlreadyExists,
+        Reason::StorageFailed | Reason::Internal | Reason::Unspecified => Code::Internal,
+    }
+}
+
+/// A failure with its reason, a text for people and metadata for programs.
+pub fn refusal(reason: Reason, text: impl Into<String>, metadata: &[(&str, &str)]) -> Status {
+    let metadata: HashMap<String, String> =
+        metadata.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let details = ErrorDetails::with_error_info(reason.wire_name(), DOMAIN, metadata);
+    Status::with_error_details(code(reason), text, details)
+}
+
+/// What a client sees of a store's failure.
+pub fn store_error(error: &StoreError) -> Status {
+    let text = error.to_string();
+    match error {
+        StoreError::Io { operation, path, message, .. } => {
+            tracing::error!(operation, path, message, "storage failed");
+            let text = format!("the disk failed to {operation}: {message}; nothing was acknowledged");
+            refusal(Reason::StorageFailed, text, &[("operation", operation)])
+        }
+        StoreError::Damaged { object, .. } => {
+            let text = format!("{text}; `vaultctl doc rm` moves a damaged document aside");
+            refusal(Reason::Corrupt, text, &[("object", object)])
+        }
+        StoreError::PlaintextRefused { object, .. } => {
+            refusal(Reason::PlaintextRefused, text, &[("object", object)])
+        }
+        StoreError::NoSuchStore(store) => {
+            let text = format!("{text}; `vaultctl store create` makes one");
+            refusal(Reason::NotFound, text, &[("store", store)])
+        }
+        StoreError::NoSuchDocument { store, id } => {
+            refusal(Reason::NotFound, text, &[("store", store), ("id", id)])
+        }
+        StoreError::RevisionConflict { id, current, .. } => {
+            refusal(Reason::RevisionConflict, text, &[("id", id), ("current", &current.to_string())])
+        }
+        StoreError::RevisionGone { retained } => {
+            let text = format!("{text}; list the store, then watch from its newest revision");
+            refusal(Reason::RevisionGone, text, &[("retained", &retained.to_string())])
+        }
+        StoreError::TooLarge { size, limit } => too_large(*size, *limit),
+        StoreError::InvalidId(_) => refusal(Reason::InvalidId, text, &[]),
+        StoreError::InvalidArgument(_) => refusal(Reason::InvalidArgument, text, &[]),
+        StoreError::StoreExists(store) => {
+            refusal(Reason::AlreadyExists, text, &[("store", store)])
+        }
+        StoreError::Closed => refusal(Reason::Locked, "the vault was locked; `vaultctl unlock` opens it", &[]),
+        StoreError::Random => {
+            tracing::error!("the random source failed");
+            refusal(Reason::Internal, text, &[])
+        }
+    }
+}
+
+/// The reason a rejected item of an import is reported under.
+pub fn store_reason(error: &StoreError) -> Reason {
+    match error {
+        StoreError::Io { .. } => Reason::StorageFailed,
+        StoreError::Damaged { .. } => Reason::Corrupt,
+        StoreError::PlaintextRefused { .. } => Reason::PlaintextRefused,
+        StoreError::NoSuchStore(_) | StoreError::NoSuchDocument { .. } => Reason::NotFound,
+        StoreError::RevisionConflict { .. } => Reason::RevisionConflict,
+        StoreError::RevisionGone { .. } => Reason::RevisionGone,
+        StoreError::TooLarge { .. } => Reason::TooLarge,
+        StoreError::InvalidId(_) => Reason::InvalidId,
+        StoreError::InvalidArgument(_) => Reason::InvalidArgument,
+        StoreError::StoreExists(_) => Reason::AlreadyExists,
+        StoreError::Closed => Reason::Locked,
+        StoreError::Random => Reason::Internal,
+    }
+}
+
+/// A body over a bound.
+pub fn too_large(size: u64, limit: u64) -> Status {
+    let text = format!("{size} bytes are over the limit of {limit} bytes");
+    refusal(Reason::TooLarge, text, &[("size", &size.to_string()), ("limit", &limit.to_string())])
+}
+
+fn over_message_limit() -> Status {
+    let text = format!(
+        "the message is over the limit of {MESSAGE_LIMIT} bytes: stream larger bodies"
+    );
+    refusal(Reason::TooLarge, text, &[("limit", &MESSAGE_LIMIT.to_string())])
+}
+
+/// Whether a status is the transport's own word for a message over its limit.
+fn is_transport_limit(code: Code, message: &str) -> bool {
+    code == Code::OutOfRange && message.contains("message length too large")
+}
+
+/// A failure to receive a client's next message, with the transport's limit named as ours.
+pub fn receive_error(status: Status) -> Status {
+    if is_transport_limit(status.code(), status.message()) { over_message_limit() } else { status }
+}
+
+/// The same for a response that the transport made itself before a handler ran.
+pub fn name_transport_limits(response: Response<Body>) -> Response<Body> {
+    fn status(headers: &HeaderMap) -> Option<Status> {
+        headers.contains_key("grpc-status").then(|| Status::from_header_map(headers)).flatten()
+    }
+    match status(response.headers()) {
+        Some(status) if is_transport_limit(status.code(), status.message()) => {
+            over_message_limit().into_http()
+        }
+        _ => response,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reason_and_metadata_travel_in_the_details() {
+        let error = StoreError::RevisionConflict {
+            id: "a".into(),
+            current: vault_store::Revision(7),
+            expected: "revision 3".into(),
+        };
+        let status = store_error(&error);
+        assert_eq!(status.code(), Code::Aborted);
+        let details = status.get_error_details();
+        let info = details.error_info().expect("an ErrorInfo");
+        assert_eq!((info.reason.as_str(), info.domain.as_str()), ("REVISION_CONFLICT", "vaultd"));
+        assert_eq!(info.metadata.get("current").map(String::as_str), Some("7"));
+    }
+
+    #[test]
+    fn the_transports_limit_arrives_as_ours() {
+        let transport = Status::out_of_range("Error, decoded message length too large: found 9");
+        let response = name_transport_limits(transport.clone().into_http());
+        let named = Status::from_header_map(response.headers()).expect("a status");
+        assert_eq!(named.get_error_details().error_info().expect("info").reason, "TOO_LARGE");
+        assert_eq!(receive_error(transport).code(), Code::ResourceExhausted);
+        let other = Status::not_found("x").into_http();
+        let kept = name_transport_limits(other);
+        assert_eq!(Status::from_header_map(kept.headers()).expect("a status").code(), Code::NotFound);
+    }
+}

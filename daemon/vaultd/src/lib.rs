@@ -1,0 +1,16 @@
+//! The vaultd process: configuration, socket, peer identity, permission table, RPC services and
+//! lifecycle. The rules of the vault itself are in `vault-store`.
+
+#![deny(missing_docs)]
+
+pub mod config;
+pub mod error;
+mod keeper;
+mod key_source;
+mod key_state;
+pub mod listener;
+pub mod permission;
+pub mod platform;
+pub mod principal;
+pub mod server;
+mod service;

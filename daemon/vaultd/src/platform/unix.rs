@@ -1,0 +1,101 @@
+//! Unix: process hardening, and a folder for the socket that nobody else can touch.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io,
+    os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _},
+    path::Path,
+};
+
+use rustix::process::{Resource, Rlimit};
+
+use super::Hardening;
+
+/// The effective user of this process.
+pub fn user_id() -> Option<u32> {
+    Some(rustix::process::geteuid().as_raw())
+}
+
+/// Keeps secrets in: no core dumps, no debugger, nothing created that others can read.
+pub fn harden() -> Hardening {
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    let no_core = Rlimit { current: Some(0), maximum: Some(0) };
+    if let Err(error) = rustix::process::setrlimit(Resource::Core, no_core) {
+        tracing::warn!(%error, "core dumps could not be turned off");
+    }
+    raise_file_limit();
+    Hardening { non_dumpable: forbid_dumps() }
+}
+
+#[cfg(target_os = "linux")]
+fn forbid_dumps() -> bool {
+    use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).is_ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn forbid_dumps() -> bool {
+    false
+}
+
+/// A thousand idle peers must not use up the descriptors that files need.
+fn raise_file_limit() {
+    let limit = rustix::process::getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(error) = rustix::process::setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%error, "the limit on open files could not be raised");
+    }
+}
+
+fn refused(text: String) -> io::Error {
+    io::Error::new(io::ErrorKind::PermissionDenied, text)
+}
+
+/// Makes sure that only this user can create, replace or reach what lies in `folder`: creates it
+/// with mode 0700, or checks owner and mode of the one that is there. Links are refused.
+pub fn private_folder(folder: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        other => other?,
+    }
+    let found = fs::symlink_metadata(folder)?;
+    let shown = folder.display();
+    if !found.is_dir() {
+        return Err(refused(format!("{shown} is not a folder (links are refused)")));
+    }
+    if Some(found.uid()) != user_id() {
+        return Err(refused(format!("{shown} belongs to user {}", found.uid())));
+    }
+    if found.mode() & 0o077 != 0 {
+        return Err(refused(format!("{shown} is open to others: run `chmod 700 {shown}`")));
+    }
+    Ok(())
+}
+
+/// Opens the file whose lock guards a socket's path. A link in its place is refused.
+pub fn open_lock_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
+        .open(path)
+}
+
+/// Removes a socket that no daemon serves any more; the caller holds its lock. Anything else at
+/// its path is somebody's file, and refused.
+pub fn remove_stale_socket(path: &Path) -> io::Result<()> {
+    let found = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        found => found?,
+    };
+    let shown = path.display();
+    if !found.file_type().is_socket() || Some(found.uid()) != user_id() {
+        return Err(refused(format!(
+            "{shown} is in the way and is no socket of this user: remove it"
+        )));
+    }
+    fs::remove_file(path)
+}

@@ -1,0 +1,164 @@
+//! One daemon, from lock to drain.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::{Server, server::Router};
+use tonic_health::{ServingStatus, server::HealthReporter};
+use vault_proto::{
+    FILE_DESCRIPTOR_SET, MESSAGE_LIMIT,
+    v1::{
+        documents_server::DocumentsServer, stores_server::StoresServer, vault_server::VaultServer,
+    },
+};
+use tower::layer::util::{Identity, Stack};
+use vault_store::{
+    Clock as _, SystemClock,
+    root::{RootLock, RootLockError},
+};
+
+use crate::{
+    config::Config,
+    keeper::Keeper,
+    listener::{BindError, ConnectionLimits, Listener},
+    permission::{LogAudit, PermissionLayer},
+    platform::Hardening,
+    service::{DaemonInfo, DocumentsService, Services, StoresService, VaultService},
+};
+
+/// HTTP/2 windows, in bytes: a few chunks in flight for one stream, no more than that for a
+/// connection, since both are memory that a peer can fill.
+const STREAM_WINDOW: u32 = 1 << 20;
+const CONNECTION_WINDOW: u32 = 2 << 20;
+
+/// Why a daemon did not start. Nothing else stops one: a missing key is a state it serves.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data root is not to be had.
+    #[error(transparent)]
+    Root(#[from] RootLockError),
+    /// The socket is not to be had.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The server could not be put together.
+    #[error("cannot serve: {0}")]
+    Server(String),
+}
+
+impl StartError {
+    /// Whether another daemon does already what this one was started for.
+    pub const fn is_already_running(&self) -> bool {
+        matches!(self, Self::Root(RootLockError::Held(_)) | Self::Bind(BindError::Served(_)))
+    }
+}
+
+/// A daemon that holds its data root and its socket.
+#[derive(Debug)]
+pub struct Daemon {
+    config: Config,
+    hardening: Hardening,
+    // Dropped in this order: the socket goes before the root is free for another daemon.
+    listener: Listener,
+    lock: RootLock,
+}
+
+impl Daemon {
+    /// Takes the lock of the data root, then the socket.
+    pub fn start(config: Config, hardening: Hardening) -> Result<Self, StartError> {
+        let lock = RootLock::acquire(&config.place.data_root)?;
+        let listener = Listener::bind(&config.place.socket)?;
+        Ok(Self { config, hardening, listener, lock })
+    }
+
+    /// Serves until `stop` resolves, then gives the calls in flight a bounded time to end.
+    pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), StartError> {
+        let Self { config, hardening, listener, lock } = self;
+        let limits = &config.limits;
+        let keeper = Arc::new(Keeper::new(&config));
+        let starting = Arc::clone(&keeper);
+        // The keyring may take its time; meanwhile status and health are served.
+        let started = tokio::task::spawn_blocking(move || starting.start());
+
+        let info = DaemonInfo {
+            data_root: config.place.data_root.clone(),
+            socket: listener.path().to_owned(),
+            started_ms: SystemClock.now_ms(),
+            ephemeral: config.ephemeral,
+            hardening,
+        };
+        let (health, router) = assemble(&keeper, info, &config)?;
+        let connections = listener.serve(ConnectionLimits {
+            connections: limits.connections,
+            first_bytes: Duration::from_secs(limits.first_bytes_seconds),
+        });
+        tracing::info!(socket = %config.place.socket.display(), "ready");
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+
+        let (drain, draining) = tokio::sync::oneshot::channel::<()>();
+        let serving = router.serve_with_incoming_shutdown(ReceiverStream::new(connections), async {
+            let _ = draining.await;
+        });
+        let mut serving = std::pin::pin!(serving);
+        tokio::select! {
+            ended = &mut serving => ended.map_err(|error| StartError::Server(error.to_string()))?,
+            () = stop => {
+                let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+                tracing::info!("stopping");
+                announce(&health, ServingStatus::NotServing).await;
+                // Ends the watches, which would otherwise never end by themselves.
+                let closing = Arc::clone(&keeper);
+                let _ = tokio::task::spawn_blocking(move || closing.close()).await;
+                let _ = drain.send(());
+                let grace = Duration::from_secs(limits.drain_seconds);
+                if tokio::time::timeout(grace, serving).await.is_err() {
+                    tracing::warn!("calls were still running when the time to end them was over");
+                }
+            }
+        }
+        started.abort();
+        drop(lock);
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+async fn announce(health: &HealthReporter, status: ServingStatus) {
+    health.set_service_status("", status).await;
+}
+
+fn assemble(
+    keeper: &Arc<Keeper>,
+    info: DaemonInfo,
+    config: &Config,
+) -> Result<(HealthReporter, Router<Stack<PermissionLayer, Identity>>), StartError> {
+    let limits = &config.limits;
+    let services = Services::new(Arc::clone(keeper), limits);
+    let (health, health_service) = tonic_health::server::health_reporter();
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()
+        .map_err(|error| StartError::Server(error.to_string()))?;
+    let permission =
+        PermissionLayer::new(Arc::new(LogAudit), Duration::from_secs(limits.call_seconds));
+    let router = Server::builder()
+        .max_concurrent_streams(limits.streams_per_connection)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .http2_keepalive_interval(Some(Duration::from_secs(60)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(20)))
+        .layer(permission)
+        .add_service(health_service)
+        .add_service(reflection)
+        .add_service(VaultServer::new(VaultService::new(services.clone(), info)))
+        .add_service(
+            StoresServer::new(StoresService(services.clone()))
+                .max_decoding_message_size(MESSAGE_LIMIT),
+        )
+        .add_service(
+            DocumentsServer::new(DocumentsService(services))
+                .max_decoding_message_size(MESSAGE_LIMIT)
+                .max_encoding_message_size(MESSAGE_LIMIT),
+        );
+    Ok((health, router))
+}

@@ -1,0 +1,180 @@
+//! Stores RPCs.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tonic::{Request, Response, Status, Streaming};
+use vault_proto::{
+    CHUNK_LIMIT,
+    v1::{
+        AdoptStoreRequest, AdoptStoreResponse, CreateStoreRequest, CreateStoreResponse,
+        ListStoresRequest, ListStoresResponse, MigrateStoreRequest, MigrateStoreResponse,
+        RemoveStoreRequest, RemoveStoreResponse, StoreKind, adopt_store_request::Part,
+        stores_server::Stores,
+    },
+};
+use vault_store::{
+    StoreName, StoreResult,
+    catalogue::{Kind, Protection, StoreRecord},
+    documents::{AdoptedFile, Adoption},
+    kind::Store as _,
+    vault::{NewStore, Vault},
+};
+
+use super::{ANSWER_DEPTH, Answer, Services, convert, out_of_turn};
+use crate::error::{store_error, too_large};
+
+/// The `Stores` service.
+#[derive(Clone)]
+pub struct StoresService(pub Services);
+
+fn parse(name: &str) -> Result<StoreName, Status> {
+    StoreName::parse(name).map_err(|error| store_error(&error.into()))
+}
+
+fn describe(vault: &Vault, record: &StoreRecord) -> vault_proto::v1::Store {
+    let stats = vault.documents(&record.name).and_then(|store| store.stats());
+    let limit = vault.limit(record.size_class);
+    convert::store(record, limit, stats.map_err(|error| error.to_string()))
+}
+
+#[tonic::async_trait]
+impl Stores for StoresService {
+    async fn create(
+        &self,
+        request: Request<CreateStoreRequest>,
+    ) -> Result<Response<CreateStoreResponse>, Status> {
+        let request = request.into_inner();
+        let kind = match request.kind() {
+            StoreKind::Documents | StoreKind::Unspecified => Kind::Documents,
+        };
+        let new = NewStore {
+            name: parse(&request.name)?,
+            kind,
+            protection: if request.plain { Protection::Plain } else { Protection::Protected },
+            size_class: convert::size_class(request.size_class()),
+        };
+        let store = self.0.with_vault(move |vault| {
+            let record = vault.create_store(new)?;
+            Ok(describe(vault, &record))
+        });
+        Ok(Response::new(CreateStoreResponse { store: Some(store.await?) }))
+    }
+
+    async fn list(
+        &self,
+        _: Request<ListStoresRequest>,
+    ) -> Result<Response<ListStoresResponse>, Status> {
+        let stores = self.0.with_vault(|vault| {
+            Ok(vault.stores().iter().map(|record| describe(vault, record)).collect())
+        });
+        Ok(Response::new(ListStoresResponse { stores: stores.await? }))
+    }
+
+    async fn remove(
+        &self,
+        request: Request<RemoveStoreRequest>,
+    ) -> Result<Response<RemoveStoreResponse>, Status> {
+        let name = parse(&request.into_inner().name)?;
+        self.0.with_vault(move |vault| vault.remove_store(&name)).await?;
+        Ok(Response::new(RemoveStoreResponse {}))
+    }
+
+    async fn adopt(
+        &self,
+        request: Request<Streaming<AdoptStoreRequest>>,
+    ) -> Result<Response<AdoptStoreResponse>, Status> {
+        let mut stream = request.into_inner();
+        let Some(Part::Store(name)) = self.0.next(&mut stream).await?.and_then(|m| m.part) else {
+            return Err(out_of_turn("the first message of an adoption names the store"));
+        };
+        let name = parse(&name)?;
+        let (limit, mut adoption) = self
+            .0
+            .with_vault(move |vault| {
+                let store = vault.documents_or_create(&name)?;
+                Ok((store.body_limit(), store.adopt()?))
+            })
+            .await?;
+
+        let mut bytes = 0;
+        let mut open: Option<(AdoptedFile, u64)> = None;
+        loop {
+            if let Some((file, size)) = &open
+                && file.body.len() as u64 == *size
+            {
+                bytes += size;
+                let (file, _) = open.take().expect("it was looked at just now");
+                adoption = self.add(adoption, file).await?;
+            }
+            match (self.0.next(&mut stream).await?.map(|message| message.part), &mut open) {
+                (None, None) => break,
+                (Some(Some(Part::File(file))), None) => {
+                    if file.size > limit {
+                        return Err(too_large(file.size, limit));
+                    }
+                    open = Some((AdoptedFile { path: file.path, body: Vec::new() }, file.size));
+                }
+                (Some(Some(Part::Chunk(chunk))), Some((file, size)))
+                    if chunk.len() <= CHUNK_LIMIT
+                        && (file.body.len() + chunk.len()) as u64 <= *size =>
+                {
+                    file.body.extend_from_slice(&chunk);
+                }
+                _ => return Err(out_of_turn("a file and then its chunks, of its size in all")),
+            }
+        }
+        let adopted = self.blocking(move || adoption.finish()).await?;
+        Ok(Response::new(AdoptStoreResponse { adopted, bytes }))
+    }
+
+    type MigrateStream = Answer<MigrateStoreResponse>;
+
+    async fn migrate(
+        &self,
+        request: Request<MigrateStoreRequest>,
+    ) -> Result<Response<Self::MigrateStream>, Status> {
+        let name = request.into_inner().name;
+        let store = self.0.with_store(&name, |store| Ok(Arc::clone(store))).await?;
+        let (sender, receiver) = mpsc::channel(ANSWER_DEPTH);
+        let services = self.0.clone();
+        tokio::spawn(async move {
+            let progress = sender.clone();
+            let done = services.run(move |_| {
+                let migrated = store.migrate(|progress_made| {
+                    let (failed_id, failure) = progress_made.failed.unwrap_or_default();
+                    let message = MigrateStoreResponse {
+                        done: progress_made.done,
+                        total: progress_made.total,
+                        failed_id,
+                        failure,
+                    };
+                    // A client that went away does not stop the migration.
+                    let _ = progress.blocking_send(Ok(message));
+                });
+                migrated.map_err(|error| Box::new(store_error(&error)))
+            });
+            if let Err(status) = done.await {
+                let _ = sender.send(Err(status)).await;
+            }
+        });
+        Ok(Response::new(Answer::new(receiver)))
+    }
+}
+
+impl StoresService {
+    async fn add(&self, adoption: Adoption, file: AdoptedFile) -> Result<Adoption, Status> {
+        let added = move || {
+            let mut adoption = adoption;
+            adoption.add(&file).map(|()| adoption)
+        };
+        self.blocking(added).await
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> StoreResult<T> + Send + 'static,
+    ) -> Result<T, Status> {
+        self.0.run(move |_| work().map_err(|error| Box::new(store_error(&error)))).await
+    }
+}
