@@ -30,7 +30,7 @@ fn failed(text: impl Into<String>) -> Error {
 
 /// Starts `vaultd`, found beside this program or on `PATH`, and waits until it listens.
 pub(crate) async fn start(place: &Place) -> Result<Channel, Error> {
-    let program = find_program()?;
+    let program = daemon_program()?;
     let (log_path, log) = open_log()?;
     let log_start = log.metadata().map_or(0, |metadata| metadata.len());
     let mut child = spawn(&program, place, log)?;
@@ -55,7 +55,8 @@ pub(crate) async fn start(place: &Place) -> Result<Channel, Error> {
     }
 }
 
-fn find_program() -> Result<PathBuf, Error> {
+/// Where the daemon's program is: beside this program, else on `PATH`.
+pub fn daemon_program() -> Result<PathBuf, Error> {
     let name = format!("vaultd{}", env::consts::EXE_SUFFIX);
     let beside = env::current_exe().ok().and_then(|program| Some(program.parent()?.join(&name)));
     let path = env::var_os("PATH").unwrap_or_default();

@@ -37,6 +37,7 @@ use vault_proto::{
     },
 };
 
+pub use autostart::daemon_program;
 pub use documents::{
     Change, ChangeStream, Document, Head, Heads, Listed, NewDocument, Precondition, Write,
 };

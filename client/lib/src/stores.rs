@@ -1,7 +1,7 @@
 //! Stores.
 
 use tokio::sync::mpsc;
-use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
+use tokio_stream::wrappers::ReceiverStream;
 use vault_proto::{
     CHUNK_LIMIT,
     v1::{
@@ -156,35 +156,47 @@ impl Client {
     }
 
     /// Copies the files that come through the channel into the vault, as plaintext that awaits
-    /// migration. All or none; returns how many.
-    pub async fn adopt(&self, store: &str, files: mpsc::Receiver<AdoptFile>) -> Result<u64, Error> {
-        let first = Part::Store(store.to_owned());
-        let files = ReceiverStream::new(files).map(|file| {
-            let start = Part::File(File { path: file.path, size: file.body.len() as u64 });
-            let chunks = file.body.chunks(CHUNK_LIMIT).map(|chunk| Part::Chunk(chunk.to_vec()));
-            std::iter::once(start).chain(chunks).collect::<Vec<_>>()
-        });
-        // A stream of lists of messages, flattened without a further package.
+    /// migration. All or none: an error in the channel undoes the adoption. Returns how many.
+    pub async fn adopt(
+        &self,
+        store: &str,
+        mut files: mpsc::Receiver<std::io::Result<AdoptFile>>,
+    ) -> Result<u64, Error> {
         let (sender, receiver) = mpsc::channel(4);
+        let first = Part::Store(store.to_owned());
         let feed = async move {
-            let mut files = std::pin::pin!(files);
-            let mut parts = vec![first];
-            loop {
-                for part in parts {
-                    if sender.send(AdoptStoreRequest { part: Some(part) }).await.is_err() {
-                        return;
+            let send = async |part| sender.send(AdoptStoreRequest { part: Some(part) }).await;
+            if send(first).await.is_err() {
+                return Ok(());
+            }
+            while let Some(file) = files.recv().await {
+                let AdoptFile { path, body } = file?;
+                let start = Part::File(File { path, size: body.len() as u64 });
+                let chunks = body.chunks(CHUNK_LIMIT).map(|chunk| Part::Chunk(chunk.to_vec()));
+                for part in std::iter::once(start).chain(chunks) {
+                    if send(part).await.is_err() {
+                        return Ok(());
                     }
                 }
-                match files.next().await {
-                    Some(next) => parts = next,
-                    None => return,
-                }
             }
+            Ok(())
         };
-        let feeding = tokio::spawn(feed);
-        let response = self.stores.clone().adopt(ReceiverStream::new(receiver)).await;
-        feeding.abort();
-        Ok(response?.into_inner().adopted)
+        let mut stores = self.stores.clone();
+        let call = stores.adopt(ReceiverStream::new(receiver));
+        let (mut feed, mut call) = (std::pin::pin!(feed), std::pin::pin!(call));
+        let mut fed = false;
+        loop {
+            tokio::select! {
+                // First, so that a failure to read is seen before the stream's end is sent: the
+                // call is dropped, which cancels it.
+                biased;
+                ended = &mut feed, if !fed => {
+                    ended.map_err(|error: std::io::Error| Error::Local(error.to_string()))?;
+                    fed = true;
+                }
+                response = &mut call => return Ok(response?.into_inner().adopted),
+            }
+        }
     }
 
     /// Seals every document that still awaits migration.

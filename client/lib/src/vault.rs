@@ -9,6 +9,8 @@ use crate::{Client, Error};
 /// Where the storage key stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum KeyState {
+    /// The daemon has just started and is asking the keyring.
+    Starting,
     /// Every call is served.
     Open,
     /// There is no vault yet; the first use sets it up.
@@ -37,6 +39,7 @@ impl KeyState {
     /// The word for it in status output.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Starting => "starting",
             Self::Open => "open",
             Self::Uninitialized => "uninitialized",
             Self::Locked => "locked",
@@ -55,6 +58,7 @@ impl KeyState {
 impl From<v1::KeyState> for KeyState {
     fn from(state: v1::KeyState) -> Self {
         match state {
+            v1::KeyState::Starting => Self::Starting,
             v1::KeyState::Open => Self::Open,
             v1::KeyState::Uninitialized => Self::Uninitialized,
             v1::KeyState::Locked => Self::Locked,

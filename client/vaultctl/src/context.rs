@@ -1,0 +1,50 @@
+//! What every command works with: the connection, and how to print.
+
+use std::io::IsTerminal as _;
+
+use vault_client::{Client, KeyState, Options};
+
+use crate::{Global, failure::Failure, passphrase};
+
+/// The options of this run.
+pub(crate) struct Context {
+    pub(crate) global: Global,
+}
+
+impl Context {
+    pub(crate) fn new(global: Global) -> Self {
+        Self { global }
+    }
+
+    /// Whether to print JSON.
+    pub(crate) fn json(&self) -> bool {
+        self.global.json
+    }
+
+    /// Connects to the daemon, whatever the state of its key.
+    pub(crate) async fn connect(&self) -> Result<Client, Failure> {
+        let options = Options {
+            data_dir: self.global.data_dir.clone(),
+            socket: self.global.socket.clone(),
+            no_autostart: self.global.no_autostart,
+        };
+        Ok(Client::connect(&options).await?)
+    }
+
+    /// Connects, and where the vault waits for its passphrase, asks for it once (or takes it from
+    /// the file named) and goes on.
+    pub(crate) async fn open(&self) -> Result<Client, Failure> {
+        let client = self.connect().await?;
+        let may_ask = self.global.passphrase_file.is_some() || std::io::stdin().is_terminal();
+        if may_ask {
+            let status = client.status().await?;
+            let waits = status.keyring_backend == "passphrase"
+                && status.key_state == KeyState::KeyringLocked;
+            if waits {
+                let passphrase = passphrase::read(self.global.passphrase_file.as_deref())?;
+                client.unlock(Some(&passphrase)).await?;
+            }
+        }
+        Ok(client)
+    }
+}

@@ -1,0 +1,25 @@
+//! `vaultctl man`.
+
+use std::path::PathBuf;
+
+use clap::CommandFactory as _;
+
+use crate::{Cli, failure::Failure, output};
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct Man {
+    /// Write the pages of all commands here instead
+    folder: Option<PathBuf>,
+}
+
+impl Man {
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        let command = Cli::command();
+        if let Some(folder) = self.folder {
+            return Ok(clap_mangen::generate_to(command, folder)?);
+        }
+        let mut page = Vec::new();
+        clap_mangen::Man::new(command).render(&mut page)?;
+        output::raw(&page)
+    }
+}

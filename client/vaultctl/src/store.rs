@@ -1,0 +1,275 @@
+//! `vaultctl store ...`.
+
+use std::{
+    io::IsTerminal as _,
+    path::{Path, PathBuf},
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::sync::mpsc;
+use vault_client::{AdoptFile, Client, SizeClass, StoreOptions};
+
+use crate::{context::Context, failure::Failure, output};
+
+#[derive(clap::Subcommand, Debug)]
+pub(crate) enum Store {
+    /// Create a store
+    Create(Create),
+    /// List stores
+    Ls,
+    /// Delete a store and everything in it
+    Rm(Remove),
+    /// Take over the *.json files of an earlier application, source untouched
+    Adopt(Adopt),
+    /// Seal every file that still awaits migration
+    Migrate(Migrate),
+}
+
+#[derive(clap::ValueEnum, Clone, Copy, Debug)]
+enum Kind {
+    Documents,
+}
+
+#[derive(clap::ValueEnum, Clone, Copy, Debug)]
+enum Class {
+    /// 64 KiB
+    Auth,
+    /// 2 MiB
+    Card,
+    /// 16 MiB
+    Chat,
+    /// 50 MiB
+    Image,
+    /// 60 MiB
+    Voice,
+    /// 200 MiB
+    Download,
+}
+
+impl From<Class> for SizeClass {
+    fn from(class: Class) -> Self {
+        match class {
+            Class::Auth => Self::Auth,
+            Class::Card => Self::Card,
+            Class::Chat => Self::Chat,
+            Class::Image => Self::Image,
+            Class::Voice => Self::Voice,
+            Class::Download => Self::Download,
+        }
+    }
+}
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct Create {
+    /// Its name, a path such as chat/conversations
+    store: String,
+    /// What it holds
+    #[arg(long, value_enum)]
+    kind: Kind,
+    /// Ordinary files, never encrypted
+    #[arg(long)]
+    plain: bool,
+    /// Largest document
+    #[arg(long, value_enum, default_value_t = Class::Chat)]
+    class: Class,
+}
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct Remove {
+    /// The store
+    store: String,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct Adopt {
+    /// The store, created when absent
+    store: String,
+    /// The folder of the earlier application
+    dir: PathBuf,
+}
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct Migrate {
+    /// The store
+    store: String,
+}
+
+impl Store {
+    pub(crate) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let client = context.open().await?;
+        match self {
+            Self::Create(create) => create.run(&client).await,
+            Self::Ls => list(context, &client).await,
+            Self::Rm(remove) => remove.run(&client).await,
+            Self::Adopt(adopt) => adopt.run(&client).await,
+            Self::Migrate(migrate) => migrate.run(&client).await,
+        }
+    }
+}
+
+impl Create {
+    async fn run(self, client: &Client) -> Result<(), Failure> {
+        let Kind::Documents = self.kind;
+        let options = StoreOptions { plain: self.plain, size_class: self.class.into() };
+        let store = client.create_store(&self.store, &options).await?;
+        output::line(&format!("created {}", store.name))
+    }
+}
+
+async fn list(context: &Context, client: &Client) -> Result<(), Failure> {
+    let stores = client.stores().await?;
+    if context.json() {
+        for store in &stores {
+            output::json(&serde_json::json!({
+                "name": store.name,
+                "kind": store.kind,
+                "plain": store.plain,
+                "max_body_bytes": store.max_body_bytes,
+                "documents": store.documents,
+                "body_bytes": store.body_bytes,
+                "revision": store.revision,
+                "awaiting_migration": store.awaiting_migration,
+                "damaged": store.damaged,
+            }))?;
+        }
+        return Ok(());
+    }
+    let rows: Vec<Vec<String>> = stores
+        .iter()
+        .map(|store| {
+            let mut notes = Vec::new();
+            if store.plain {
+                notes.push("plain".to_owned());
+            }
+            if store.awaiting_migration > 0 {
+                notes.push(format!("{} await migration", store.awaiting_migration));
+            }
+            if !store.damaged.is_empty() {
+                notes.push(format!("DAMAGED: {}", output::printable(&store.damaged)));
+            }
+            vec![
+                store.name.clone(),
+                store.kind.to_owned(),
+                store.documents.to_string(),
+                output::size(store.body_bytes),
+                notes.join(", "),
+            ]
+        })
+        .collect();
+    output::table(&["STORE", "KIND", "OBJECTS", "SIZE", "NOTES"], &rows)
+}
+
+impl Remove {
+    async fn run(self, client: &Client) -> Result<(), Failure> {
+        if !self.yes {
+            let stores = client.stores().await?;
+            let documents = stores.iter().find(|store| store.name == self.store);
+            let documents = documents.map_or(0, |store| store.documents);
+            if documents > 0 {
+                confirm(&format!("Delete store {} with {documents} documents?", self.store))?;
+            }
+        }
+        client.remove_store(&self.store).await?;
+        output::line(&format!("removed {}", self.store))
+    }
+}
+
+fn confirm(question: &str) -> Result<(), Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::usage(format!("{question} Say so with --yes.")));
+    }
+    eprint!("{question} [y/N] ");
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    if answer.trim().eq_ignore_ascii_case("y") {
+        Ok(())
+    } else {
+        Err(Failure::other("nothing was deleted"))
+    }
+}
+
+/// The *.json files below `folder`, by their path in it.
+fn json_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(&next)? {
+            let entry = entry?;
+            let kind = entry.file_type()?;
+            if kind.is_dir() {
+                folders.push(entry.path());
+            } else if kind.is_file() && entry.path().extension().is_some_and(|e| e == "json") {
+                files.push(entry.path());
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+impl Adopt {
+    async fn run(self, client: &Client) -> Result<(), Failure> {
+        let shown = self.dir.display();
+        let unreadable = |error| Failure::other(format!("cannot read {shown}: {error}"));
+        let files = json_files(&self.dir).map_err(unreadable)?;
+        if files.is_empty() {
+            return Err(Failure::usage(format!("there is no *.json file in {shown}")));
+        }
+        let (sender, receiver) = mpsc::channel(4);
+        let base = self.dir.clone();
+        let bar = progress(files.len() as u64, "adopting");
+        let counting = bar.clone();
+        tokio::task::spawn_blocking(move || {
+            for file in files {
+                let relative = file.strip_prefix(&base).expect("found below the folder");
+                let parts: Vec<_> = relative.iter().map(|part| part.to_string_lossy()).collect();
+                let read = std::fs::read(&file).map(|body| AdoptFile { path: parts.join("/"), body });
+                if sender.blocking_send(read).is_err() {
+                    return;
+                }
+                counting.inc(1);
+            }
+        });
+        let adopted = client.adopt(&self.store, receiver).await;
+        bar.finish_and_clear();
+        let adopted = adopted?;
+        output::line(&format!(
+            "adopted {adopted} files; `vaultctl store migrate {}` seals them",
+            self.store
+        ))
+    }
+}
+
+impl Migrate {
+    async fn run(self, client: &Client) -> Result<(), Failure> {
+        let mut migration = client.migrate(&self.store).await?;
+        let bar = progress(0, "sealing");
+        let (mut done, mut failed) = (0, 0);
+        while let Some(report) = migration.next().await? {
+            bar.set_length(report.total);
+            bar.set_position(report.done);
+            done = report.done;
+            if let Some((id, why)) = report.failed {
+                failed += 1;
+                bar.suspend(|| eprintln!("not sealed: {}: {why}", output::printable(&id)));
+            }
+        }
+        bar.finish_and_clear();
+        output::line(&format!("sealed {done}"))?;
+        if failed > 0 {
+            return Err(Failure::other(format!("{failed} files were not sealed")));
+        }
+        Ok(())
+    }
+}
+
+/// A bar on a terminal, nothing in a pipe.
+pub(crate) fn progress(total: u64, what: &'static str) -> ProgressBar {
+    let bar = ProgressBar::new(total);
+    let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}")
+        .expect("the template is well formed");
+    bar.with_style(style).with_message(what)
+}
