@@ -31,24 +31,23 @@ fn failed(text: impl Into<String>) -> Error {
 /// Starts `vaultd`, found beside this program or on `PATH`, and waits until it listens.
 pub(crate) async fn start(place: &Place) -> Result<Channel, Error> {
     let program = daemon_program()?;
-    let (log_path, log) = open_log()?;
-    let log_start = log.metadata().map_or(0, |metadata| metadata.len());
-    let mut child = spawn(&program, place, log)?;
+    let log = Log::open()?;
+    let mut child = spawn(&program, place, &log)?;
     let begun = Instant::now();
     let mut pause = Duration::from_millis(2);
-    let mut alive = true;
     loop {
-        let dialled = connect::dial(&place.socket).await;
-        match dialled {
+        match connect::dial(&place.socket).await {
             Err(Error::NoDaemon { .. }) if begun.elapsed() < DEADLINE => {}
-            other => return other,
+            dialled => return dialled,
         }
-        if alive && let Some(status) = child.try_wait().map_err(|error| failed(error.to_string()))? {
+        if let Some(status) = child.try_wait().map_err(|error| failed(error.to_string()))? {
             if status.code() != Some(ALREADY_RUNNING) {
-                let said = read_from(&log_path, log_start);
+                let said = log.said();
                 return Err(failed(format!("{} ended with {status}: {said}", program.display())));
             }
-            alive = false;
+            // Another one held the vault at that moment: it will answer soon, or it was just about
+            // to end, and then this one starts.
+            child = spawn(&program, place, &log)?;
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_millis(50));
@@ -66,18 +65,41 @@ pub fn daemon_program() -> Result<PathBuf, Error> {
     })
 }
 
-fn open_log() -> Result<(PathBuf, File), Error> {
-    let folder = endpoint::default_state_dir()
-        .ok_or_else(|| failed("no folder for its log: set HOME or XDG_STATE_HOME"))?;
-    let path = folder.join("vaultd.log");
-    let unusable = |error: std::io::Error| failed(format!("its log {}: {error}", path.display()));
-    create_private(&folder).map_err(unusable)?;
-    let mut options = OpenOptions::new();
-    options.create(true).append(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let log = options.open(&path).map_err(unusable)?;
-    Ok((path, log))
+/// The daemon's log, and how long it was when the daemon was started.
+struct Log {
+    path: PathBuf,
+    file: File,
+    start: u64,
+}
+
+impl Log {
+    fn open() -> Result<Self, Error> {
+        let folder = endpoint::default_state_dir()
+            .ok_or_else(|| failed("no folder for its log: set HOME or XDG_STATE_HOME"))?;
+        let path = folder.join("vaultd.log");
+        let unusable = |error: std::io::Error| failed(format!("its log {}: {error}", path.display()));
+        create_private(&folder).map_err(unusable)?;
+        let mut options = OpenOptions::new();
+        options.create(true).append(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&path).map_err(unusable)?;
+        let start = file.metadata().map_or(0, |metadata| metadata.len());
+        Ok(Self { path, file, start })
+    }
+
+    /// What was logged since, the end of it.
+    fn said(&self) -> String {
+        let mut text = Vec::new();
+        if let Ok(mut log) = File::open(&self.path) {
+            let len = log.metadata().map_or(0, |metadata| metadata.len());
+            let from = self.start.max(len.saturating_sub(SHOWN));
+            if log.seek(SeekFrom::Start(from)).is_ok() {
+                let _ = log.read_to_end(&mut text);
+            }
+        }
+        String::from_utf8_lossy(&text).trim().to_owned()
+    }
 }
 
 fn create_private(folder: &Path) -> std::io::Result<()> {
@@ -88,7 +110,8 @@ fn create_private(folder: &Path) -> std::io::Result<()> {
     builder.create(folder)
 }
 
-fn spawn(program: &Path, place: &Place, log: File) -> Result<Child, Error> {
+fn spawn(program: &Path, place: &Place, log: &Log) -> Result<Child, Error> {
+    let log = log.file.try_clone().map_err(|error| failed(error.to_string()))?;
     let mut command = Command::new(program);
     command
         .arg("--data-dir")
@@ -102,17 +125,4 @@ fn spawn(program: &Path, place: &Place, log: File) -> Result<Child, Error> {
     #[cfg(unix)]
     command.process_group(0);
     command.spawn().map_err(|error| failed(format!("{}: {error}", program.display())))
-}
-
-/// What the daemon logged since it was started, the end of it.
-fn read_from(path: &Path, start: u64) -> String {
-    let mut text = Vec::new();
-    if let Ok(mut log) = File::open(path) {
-        let len = log.metadata().map_or(0, |metadata| metadata.len());
-        let from = start.max(len.saturating_sub(SHOWN));
-        if log.seek(SeekFrom::Start(from)).is_ok() {
-            let _ = log.read_to_end(&mut text);
-        }
-    }
-    String::from_utf8_lossy(&text).trim().to_owned()
 }

@@ -72,19 +72,33 @@ impl Client {
     pub async fn connect(options: &Options) -> Result<Self, Error> {
         let place = Place::resolve(options.data_dir.as_deref(), options.socket.as_deref())
             .map_err(|error| Error::Local(error.to_string()))?;
-        let channel = match connect::dial(&place.socket).await {
+        let client = match Self::meet(&place, connect::dial(&place.socket).await).await {
             Err(Error::NoDaemon { .. }) if !options.no_autostart => {
-                autostart::start(&place).await?
+                let started = autostart::start(&place).await;
+                Self::meet(&place, started).await?
             }
-            dialled => dialled?,
+            met => met?,
         };
+        Ok(client)
+    }
+
+    /// Makes sure of what answers on a channel.
+    async fn meet(place: &Place, channel: Result<Channel, Error>) -> Result<Self, Error> {
+        let channel = channel?;
         let client = Self {
             vault: VaultClient::new(channel.clone()),
             stores: StoresClient::new(channel.clone()).max_encoding_message_size(MESSAGE_LIMIT),
             documents: DocumentsClient::new(channel).max_decoding_message_size(MESSAGE_LIMIT),
-            place,
+            place: place.clone(),
         };
-        let status = client.status().await?;
+        let status = match client.status().await {
+            // It went away between the connection and the call: a daemon that was just stopped.
+            Err(Error::Refused(refusal)) if refusal.reason.is_empty() => {
+                let (socket, detail) = (place.socket.clone(), refusal.message);
+                return Err(Error::NoDaemon { socket, detail });
+            }
+            status => status?,
+        };
         if status.data_root != client.place.data_root {
             return Err(Error::OtherVault {
                 wanted: client.place.data_root,

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    io::Read as _,
+    io::{IsTerminal as _, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -193,7 +193,12 @@ impl Get {
         if context.json() {
             return output::json(&WithBody::new(&document.head, &document.body));
         }
-        output::raw(&document.body)
+        output::raw(&document.body)?;
+        // Only for the eye: a pipe gets the body and nothing else.
+        if std::io::stdout().is_terminal() && !document.body.ends_with(b"\n") {
+            output::line("")?;
+        }
+        Ok(())
     }
 }
 

@@ -114,7 +114,9 @@ pub(crate) async fn import(
     }
     if let Some(error) = refused {
         let failure = Failure::from(error);
-        eprintln!("imported {} before this:", summary.imported);
+        if summary.imported > 0 {
+            eprintln!("imported {} before this:", summary.imported);
+        }
         return Err(failure);
     }
     let (rejected, broken) = reading.await.map_err(|error| Failure::other(error.to_string()))?;
