@@ -73,6 +73,8 @@ struct FileContent {
 pub(crate) struct Catalogue {
     revision: Revision,
     content: FileContent,
+    /// Whether the disk may hold another one than this.
+    in_doubt: bool,
 }
 
 fn address(vault: VaultId, revision: Revision) -> Address<'static> {
@@ -85,15 +87,15 @@ fn address(vault: VaultId, revision: Revision) -> Address<'static> {
 }
 
 impl Catalogue {
-    /// Reads and opens the catalogue; an empty one where the root has none yet.
+    /// Reads and opens the catalogue; `None` where the root has none.
     pub(crate) fn read(
         root: &DataRoot,
         vault: VaultId,
         key_id: KeyId,
         key: &DataKey,
-    ) -> StoreResult<Self> {
+    ) -> StoreResult<Option<Self>> {
         let Some(bytes) = durable::read(root.fs(), &root.file(FILE), LIMIT)? else {
-            return Ok(Self::default());
+            return Ok(None);
         };
         let open = || {
             let revision = Revision(Header::parse(&bytes)?.revision());
@@ -104,7 +106,11 @@ impl Catalogue {
         let (revision, body) = open().map_err(|error| StoreError::envelope(FILE, &error))?;
         let content =
             serde_json::from_slice(&body).map_err(|error| StoreError::damaged(FILE, error))?;
-        Ok(Self { revision, content })
+        Ok(Some(Self {
+            revision,
+            content,
+            in_doubt: false,
+        }))
     }
 
     fn write(
@@ -115,12 +121,42 @@ impl Catalogue {
         key: &DataKey,
         content: FileContent,
     ) -> StoreResult<()> {
-        let revision = self.revision.next();
+        self.revision = self.revision.next();
         let body = serde_json::to_vec(&content).map_err(|e| StoreError::damaged(FILE, e))?;
-        let sealed = envelope::seal(key, key_id, &address(vault, revision), b"{}", &body)
+        let address = address(vault, self.revision);
+        let sealed = envelope::seal(key, key_id, &address, b"{}", &body)
             .map_err(|error| StoreError::envelope(FILE, &error))?;
+        self.in_doubt = true;
         durable::replace(root.fs(), root.path(), FILE, &[&sealed])?;
-        *self = Self { revision, content };
+        self.in_doubt = false;
+        self.content = content;
+        Ok(())
+    }
+
+    /// Durably writes an empty catalogue for a new vault.
+    pub(crate) fn create(
+        root: &DataRoot,
+        vault: VaultId,
+        key_id: KeyId,
+        key: &DataKey,
+    ) -> StoreResult<Self> {
+        let mut catalogue = Self::default();
+        catalogue.write(root, vault, key_id, key, FileContent::default())?;
+        Ok(catalogue)
+    }
+
+    /// After a write that failed, the disk may hold the old list or the new: this one is written
+    /// anew, before anybody builds on it.
+    pub(crate) fn settle(
+        &mut self,
+        root: &DataRoot,
+        vault: VaultId,
+        key_id: KeyId,
+        key: &DataKey,
+    ) -> StoreResult<()> {
+        if self.in_doubt {
+            self.write(root, vault, key_id, key, self.copy())?;
+        }
         Ok(())
     }
 

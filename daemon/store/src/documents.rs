@@ -5,14 +5,18 @@
 //! at every open; bodies are read and opened at every get, never cached.
 
 mod adopted;
+mod awaiting;
 mod checkpoint;
 mod commit;
+mod damage;
+mod doubt;
 mod folders;
 mod index;
 mod journal;
 mod medium;
 mod merge_patch;
 mod metadata;
+mod own_files;
 mod plain;
 mod read;
 mod scan;
@@ -33,14 +37,9 @@ use zeroize::Zeroizing;
 pub use adopted::{AdoptedFile, Adoption, MigrationProgress};
 pub use metadata::{Head, JSON};
 pub use store_kind::DocumentKind;
-pub use write::{Change, Content, Outcome, Precondition, Write};
+pub use write::{Change, Content, Outcome, Precondition, Restored, Write};
 
-use self::{
-    commit::{Queue, Suspects},
-    folders::Folders,
-    index::Index,
-    medium::Medium,
-};
+use self::{commit::Queue, doubt::Unsettled, folders::Folders, index::Index, medium::Medium};
 use crate::{
     catalogue::StoreRecord,
     error::{StoreError, StoreResult},
@@ -49,9 +48,6 @@ use crate::{
     root::DataRoot,
     vault::lock,
 };
-
-/// How many tombstones a store keeps. A watch from before the oldest must list anew.
-const TOMBSTONE_LIMIT: u64 = 10_000;
 
 /// A document with its body in the clear, zeroed when dropped.
 pub struct Document {
@@ -79,7 +75,7 @@ pub(crate) struct Inner {
     medium: Medium,
     index: RwLock<Index>,
     /// Held while anything is made durable or moved.
-    commit: Mutex<Suspects>,
+    commit: Mutex<Unsettled>,
     queue: Queue,
     /// Journals not applied yet, oldest first, with their records.
     journals: Mutex<BTreeMap<u64, Vec<journal::Entry>>>,
@@ -92,7 +88,7 @@ impl DocumentStore {
     /// Opens a store: sweeps what crashes left, reads every head.
     pub fn open(context: StoreContext) -> StoreResult<Arc<Self>> {
         let folders = Folders::new(&context.root, &context.record);
-        folders.create(&context.root, &context.record)?;
+        folders.sweep(&context.root, &context.record);
         let inner = Inner {
             medium: Medium::new(context.clone(), folders.clone()),
             index: RwLock::default(),
@@ -107,8 +103,10 @@ impl DocumentStore {
         };
         inner.scan()?;
         if inner.medium.is_plain() {
-            inner.apply_plain()?;
-            inner.take_in_edits()?;
+            // Neither is lost by waiting: a full disk must not keep people from reading.
+            if let Err(error) = inner.apply_plain().and_then(|()| inner.take_in_edits()) {
+                tracing::warn!(store = %inner.context.record.id, %error, "edits not taken in yet");
+            }
         }
         let store = Arc::new(Self(Arc::new(inner)));
         store.0.checkpoint_in_background();
@@ -127,17 +125,25 @@ impl DocumentStore {
 
     /// Whether a write is acceptable, before anything is done about it.
     pub fn check(&self, write: &Write) -> StoreResult<()> {
-        if let Change::Put(content) | Change::PutIfChanged(content) = &write.change {
-            content.check(self.0.context.body_limit)?;
-            self.0.medium.check(&write.id, &content.content_type)?;
+        let limit = self.0.context.body_limit;
+        match &write.change {
+            Change::Put(content) | Change::PutIfChanged(content) => {
+                content.check(limit)?;
+                self.0.medium.check(&write.id, &content.content_type)
+            }
+            Change::Restore(restored) => {
+                write::check_size(&restored.body, limit)?;
+                self.0.medium.check(&write.id, restored.content_type())
+            }
+            Change::Delete => Ok(()),
         }
-        Ok(())
     }
 
     /// Durably makes all of `writes`, or none.
     pub fn write(&self, writes: Vec<Write>) -> StoreResult<Vec<Outcome>> {
         for write in &writes {
             self.check(write)?;
+            self.0.take_in_edit_of(&write.id);
         }
         let outcomes = self.0.commit(writes)?;
         self.after_commit()?;
@@ -147,6 +153,9 @@ impl DocumentStore {
     /// Durably makes those of `writes` that can be made, with one sync for all of them. Each has
     /// been checked.
     pub fn write_each(&self, writes: Vec<Write>) -> StoreResult<Vec<StoreResult<Outcome>>> {
+        for write in &writes {
+            self.0.take_in_edit_of(&write.id);
+        }
         let tickets = writes.into_iter().map(|write| vec![write]).collect();
         let answers = self.0.commit_each(tickets);
         self.after_commit()?;
@@ -157,7 +166,7 @@ impl DocumentStore {
     fn after_commit(&self) -> StoreResult<()> {
         if self.0.medium.is_plain() {
             // A plain document is an ordinary file the moment its write is acknowledged.
-            return self.0.apply_plain();
+            self.0.apply_plain()?;
         }
         self.0.checkpoint_in_background();
         Ok(())
@@ -181,10 +190,13 @@ impl DocumentStore {
     /// Durably deletes one document; returns the tombstone's revision.
     ///
     /// A damaged object is moved aside, so that nothing of it is lost, and reads as absent from
-    /// then on.
+    /// then on; not where a revision is asked for, which nobody knows of a damaged object.
     pub fn delete(&self, id: &DocumentId, precondition: Precondition) -> StoreResult<Revision> {
-        if self.0.move_damaged_aside(id)? {
-            return Ok(self.0.index().last);
+        if matches!(precondition, Precondition::None | Precondition::Present)
+            && let Some(revision) = self.0.bury_damaged(id)?
+        {
+            self.after_commit()?;
+            return Ok(revision);
         }
         let write = Write {
             id: id.clone(),
@@ -214,8 +226,9 @@ impl DocumentStore {
             }
             let target =
                 std::str::from_utf8(&current.body).map_err(|_| not_json("the document"))?;
-            let merged =
-                merge_patch::merge_patch(target, patch).map_err(|_| not_json("the document"))?;
+            let merged = merge_patch::merge_patch(target, patch).map_err(|error| {
+                StoreError::InvalidArgument(format!("the patch cannot be applied: {error}"))
+            })?;
             let content = Content {
                 content_type: current.head.metadata.content_type.clone(),
                 labels: current.head.metadata.labels.clone(),
@@ -236,7 +249,8 @@ impl DocumentStore {
         if self.0.medium.is_plain() {
             self.0.take_in_edits()?;
         }
-        let index = self.0.index();
+        self.0.retry_unreadable();
+        let index = self.0.open_index()?;
         let mut heads: Vec<_> = index
             .live()
             .filter(|head| head.id.as_str().starts_with(prefix))
@@ -255,8 +269,7 @@ impl DocumentStore {
     /// Up to `limit` changes after `since`, oldest first: of each document its newest, tombstones
     /// included. `REVISION_GONE` from before what is retained, unless `since` is zero.
     pub fn changes(&self, since: Revision, limit: usize) -> StoreResult<Vec<Arc<Head>>> {
-        self.0.check_open()?;
-        let index = self.0.index();
+        let index = self.0.open_index()?;
         if since != Revision::ZERO && since < index.floor {
             return Err(StoreError::RevisionGone {
                 retained: index.floor,
@@ -298,6 +311,13 @@ impl Inner {
         }
     }
 
+    /// The index of a store that is open for as long as it is held: closing empties the index, and
+    /// an empty one must not be taken for an empty store.
+    fn open_index(&self) -> StoreResult<RwLockReadGuard<'_, Index>> {
+        let index = self.index();
+        self.check_open().map(|()| index)
+    }
+
     fn no_such(&self, id: &DocumentId) -> StoreError {
         StoreError::NoSuchDocument {
             store: self.context.record.name.to_string(),
@@ -336,8 +356,9 @@ pub(crate) fn remove_files(root: &DataRoot, record: &StoreRecord) {
         (record.protection == crate::catalogue::Protection::Plain).then_some(&folders.plain);
     for folder in inner.into_iter().chain(plain).chain([&folders.base]) {
         for (name, kind) in fs.read_dir(folder).unwrap_or_default() {
-            // Beside a plain store's documents lie the folders of stores below it.
-            let ours = folder != &folders.plain || name.ends_with(".json");
+            // Beside a plain store's documents lie the folders of stores below it, and what people
+            // put there.
+            let ours = folder != &folders.plain || medium::plain_id(&name).is_some();
             if kind == crate::fs::EntryKind::File && ours {
                 let _ = fs.remove_file(&folder.join(name));
             }

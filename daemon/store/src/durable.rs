@@ -37,7 +37,7 @@ pub fn stage<'a>(
     let path = folder.join(format!("{TEMPORARY_PREFIX}{}", HEXLOWER.encode(&random)));
     let mut file = fs
         .create_new(&path)
-        .map_err(|error| StoreError::io("create", &path, error))?;
+        .map_err(|error| StoreError::io("create", &path, &error))?;
     let staged = Staged {
         fs,
         path,
@@ -45,10 +45,10 @@ pub fn stage<'a>(
     };
     for part in parts {
         file.write_all(part)
-            .map_err(|error| StoreError::io("write", &staged.path, error))?;
+            .map_err(|error| StoreError::io("write", &staged.path, &error))?;
     }
     file.sync()
-        .map_err(|error| StoreError::io("sync", &staged.path, error))?;
+        .map_err(|error| StoreError::io("sync", &staged.path, &error))?;
     Ok(staged)
 }
 
@@ -57,7 +57,7 @@ impl Staged<'_> {
     pub fn rename(mut self, target: &Path) -> StoreResult<()> {
         self.fs
             .rename(&self.path, target)
-            .map_err(|error| StoreError::io("rename", target, error))?;
+            .map_err(|error| StoreError::io("rename", target, &error))?;
         self.renamed = true;
         Ok(())
     }
@@ -75,7 +75,7 @@ impl Drop for Staged<'_> {
 /// Makes the names in `folder` durable.
 pub fn sync_dir(fs: &dyn FileSystem, folder: &Path) -> StoreResult<()> {
     fs.sync_dir(folder)
-        .map_err(|error| StoreError::io("sync folder", folder, error))
+        .map_err(|error| StoreError::io("sync folder", folder, &error))
 }
 
 /// Durably replaces `folder/name` by `parts`.
@@ -90,7 +90,7 @@ pub fn replace(fs: &dyn FileSystem, folder: &Path, name: &str, parts: &[&[u8]]) 
 pub fn ensure_dir(fs: &dyn FileSystem, folder: &Path) -> StoreResult<()> {
     match fs.create_dir(folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            Err(StoreError::io("create folder", folder, error))
+            Err(StoreError::io("create folder", folder, &error))
         }
         _ => Ok(()),
     }
@@ -100,7 +100,7 @@ pub fn ensure_dir(fs: &dyn FileSystem, folder: &Path) -> StoreResult<()> {
 pub fn remove_if_there(fs: &dyn FileSystem, path: &Path) -> StoreResult<()> {
     match fs.remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(StoreError::io("remove", path, error))
+            Err(StoreError::io("remove", path, &error))
         }
         _ => Ok(()),
     }
@@ -108,11 +108,11 @@ pub fn remove_if_there(fs: &dyn FileSystem, path: &Path) -> StoreResult<()> {
 
 /// Reads a whole file of at most `limit` bytes; `None` where there is none.
 pub fn read(fs: &dyn FileSystem, path: &Path, limit: u64) -> StoreResult<Option<Vec<u8>>> {
-    let failed = |error| StoreError::io("read", path, error);
+    let failed = |error| StoreError::io("read", path, &error);
     let file = match fs.open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(StoreError::io("open", path, error)),
+        Err(error) => return Err(StoreError::io("open", path, &error)),
     };
     let len = file.len().map_err(failed)?;
     let fitting = usize::try_from(len).ok().filter(|_| len <= limit);
@@ -131,7 +131,7 @@ pub fn read(fs: &dyn FileSystem, path: &Path, limit: u64) -> StoreResult<Option<
 pub fn list(fs: &dyn FileSystem, folder: &Path) -> StoreResult<Vec<(String, EntryKind)>> {
     let mut entries = fs.read_dir(folder).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => StoreError::damaged(folder.display(), "the folder is gone"),
-        _ => StoreError::io("list", folder, error),
+        _ => StoreError::io("list", folder, &error),
     })?;
     entries.retain(|(name, _)| !name.starts_with(TEMPORARY_PREFIX));
     Ok(entries)

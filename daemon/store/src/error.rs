@@ -93,7 +93,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    pub(crate) fn io(operation: &'static str, path: &Path, error: io::Error) -> Self {
+    pub(crate) fn io(operation: &'static str, path: &Path, error: &io::Error) -> Self {
         Self::Io {
             operation,
             path: path.display().to_string(),

@@ -67,11 +67,12 @@ impl Copies {
     }
 }
 
-/// Durably writes both copies, one after the other, so that one is whole at every instant.
+/// Durably writes both copies. Each is renamed into place whole, so one sync of the folder does
+/// for both.
 pub(crate) fn write(root: &DataRoot, table: &KeyTable, key: &StorageKey) -> StoreResult<()> {
     let wrapped = table.wrap(key)?;
     for name in FILES {
-        durable::replace(root.fs(), root.path(), name, &[&wrapped])?;
+        durable::stage(root.fs(), root.path(), &[&wrapped])?.rename(&root.file(name))?;
     }
-    Ok(())
+    durable::sync_dir(root.fs(), root.path())
 }

@@ -28,6 +28,8 @@ pub struct StoreContext {
     pub clock: Arc<dyn Clock>,
     /// Largest body, in bytes.
     pub body_limit: u64,
+    /// How many tombstones a store keeps. A watch from before the oldest must list anew.
+    pub tombstones: u64,
     /// Whether upkeep runs by itself on threads of its own. Crash tests say no.
     pub background: bool,
 }

@@ -74,7 +74,7 @@ impl DataRoot {
                 .iter()
                 .any(|(_, kind)| *kind == EntryKind::Directory)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(StoreError::io("list", &stores, error)),
+            Err(error) => Err(StoreError::io("list", &stores, &error)),
         }
     }
 
@@ -83,7 +83,7 @@ impl DataRoot {
         match self.fs.read_dir(&self.path) {
             Ok(entries) => Ok(entries.iter().any(|(entry, _)| entry == name)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(StoreError::io("list", &self.path, error)),
+            Err(error) => Err(StoreError::io("list", &self.path, &error)),
         }
     }
 
@@ -164,7 +164,8 @@ fn create_private(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(error),
         // The root's own name must survive a power cut as surely as what is written in it.
-        Ok(()) => {
+        Ok(()) =>
+        {
             #[cfg(unix)]
             if let Some(parent) = parent {
                 File::open(parent)?.sync_all()?;

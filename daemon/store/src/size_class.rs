@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, Hash)]
 #[serde(rename_all = "lowercase")]
 pub enum SizeClass {
-    /// WebAuthn messages, connection saves, small JSON.
+    /// `WebAuthn` messages, connection saves, small JSON.
     Auth,
     /// Character cards, workflow saves.
     Card,

@@ -10,7 +10,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use vault_crypto::{DataKey, Fingerprint, KeyPurpose, KeyTable, NameKey, StorageKey, VaultId};
+use vault_crypto::{
+    DataKey, Fingerprint, KeyId, KeyPurpose, KeyTable, NameKey, StorageKey, VaultId,
+};
 
 pub use opening::{Evidence, OpenError};
 
@@ -38,6 +40,8 @@ pub struct VaultOptions {
     pub clock: Arc<dyn Clock>,
     /// Largest bodies.
     pub limits: SizeLimits,
+    /// How many tombstones a store keeps. A watch from before the oldest must list anew.
+    pub tombstones: u64,
     /// Whether upkeep runs by itself on threads of its own.
     pub background: bool,
 }
@@ -48,6 +52,7 @@ impl Default for VaultOptions {
         Self {
             clock,
             limits: SizeLimits::default(),
+            tombstones: 10_000,
             background: true,
         }
     }
@@ -68,8 +73,55 @@ pub struct Vault {
 struct State {
     table: KeyTable,
     catalogue: Catalogue,
-    open: HashMap<StoreId, Arc<DocumentStore>>,
+    /// Keys of stores that are not there any more, to be destroyed.
+    orphans: Vec<KeyId>,
+    open: HashMap<StoreId, Arc<OpenStore>>,
     closed: bool,
+}
+
+/// One store's place among the open ones, with a lock of its own: opening a large store keeps
+/// nobody waiting but its own callers.
+#[derive(Default)]
+struct OpenStore(Mutex<Opening>);
+
+#[derive(Default)]
+enum Opening {
+    #[default]
+    NotYet,
+    Open(Arc<DocumentStore>),
+    Closed,
+}
+
+impl OpenStore {
+    /// The store, where it is open already.
+    fn ready(&self) -> Option<Arc<DocumentStore>> {
+        match &*self.0.try_lock().ok()? {
+            Opening::Open(store) => Some(Arc::clone(store)),
+            _ => None,
+        }
+    }
+
+    fn get(
+        &self,
+        open: impl FnOnce() -> StoreResult<Arc<DocumentStore>>,
+    ) -> StoreResult<Arc<DocumentStore>> {
+        let mut opening = lock(&self.0);
+        match &*opening {
+            Opening::Open(store) => Ok(Arc::clone(store)),
+            Opening::Closed => Err(StoreError::Closed),
+            Opening::NotYet => {
+                let store = open()?;
+                *opening = Opening::Open(Arc::clone(&store));
+                Ok(store)
+            }
+        }
+    }
+
+    fn close(&self) {
+        if let Opening::Open(store) = std::mem::replace(&mut *lock(&self.0), Opening::Closed) {
+            store.close();
+        }
+    }
 }
 
 /// A store that is not there yet.
@@ -121,6 +173,7 @@ impl Vault {
         if state.catalogue.find(&new.name).is_some() {
             return Err(StoreError::StoreExists(new.name.to_string()));
         }
+        self.settle(state)?;
         let record = StoreRecord {
             id: StoreId::generate()?,
             name: new.name,
@@ -130,18 +183,15 @@ impl Vault {
         };
         let purpose = KeyPurpose::store(&record.id.to_string());
         let added = state.table.add(purpose)?;
-        let made = keys::write(&self.root, &state.table, &self.storage_key)
+        keys::write(&self.root, &state.table, &self.storage_key)
             .and_then(|()| DocumentKind.create(&self.context(state, &record)?))
             .and_then(|()| {
-                self.with_catalogue(state, |catalogue, key_id, key| {
+                with_catalogue(state, |catalogue, key_id, key| {
                     catalogue.add(&self.root, self.id, key_id, key, &record)
                 })
-            });
-        if let Err(error) = made {
-            // The key opens nothing: the store is in no catalogue.
-            state.table.remove(added);
-            return Err(error);
-        }
+            })
+            // Not at once: the catalogue on disk may name the store, and what it names has a key.
+            .inspect_err(|_| state.orphans.push(added))?;
         tracing::info!(store = %record.id, "store created");
         Ok(record)
     }
@@ -151,27 +201,55 @@ impl Vault {
     pub fn remove_store(&self, name: &StoreName) -> StoreResult<()> {
         let mut state = self.state()?;
         let record = find(&state, name)?;
-        self.with_catalogue(&mut state, |catalogue, key_id, key| {
+        self.settle(&mut state)?;
+        let removed = with_catalogue(&mut state, |catalogue, key_id, key| {
             catalogue.remove(&self.root, self.id, key_id, key, record.id)
-        })?;
+        });
+        // Even if that failed: the disk may say that the store is gone, and nothing must be
+        // acknowledged in it before the catalogue was written anew.
         if let Some(open) = state.open.remove(&record.id) {
             open.close();
         }
+        removed?;
         let purpose = KeyPurpose::store(&record.id.to_string());
-        if let Some((key_id, _)) = state.table.find(&purpose) {
-            state.table.remove(key_id);
-            keys::write(&self.root, &state.table, &self.storage_key)?;
-        }
+        let key_id = state.table.find(&purpose).map(|(key_id, _)| key_id);
+        state.orphans.extend(key_id);
+        let settled = self.settle(&mut state);
         crate::documents::remove_files(&self.root, &record);
         tracing::info!(store = %record.id, "store removed");
+        settled
+    }
+
+    /// Writes anew what a failed write left in doubt, and destroys the keys of stores that are
+    /// gone.
+    fn settle(&self, state: &mut State) -> StoreResult<()> {
+        with_catalogue(state, |catalogue, key_id, key| {
+            catalogue.settle(&self.root, self.id, key_id, key)
+        })?;
+        if state.orphans.is_empty() {
+            return Ok(());
+        }
+        for key_id in &state.orphans {
+            state.table.remove(*key_id);
+        }
+        keys::write(&self.root, &state.table, &self.storage_key)?;
+        state.orphans.clear();
         Ok(())
+    }
+
+    /// The document store of this name, if it is open already and nobody is in the way: waits for
+    /// no lock and no disk. `None` decides nothing; [`Vault::documents`] does.
+    pub fn documents_if_open(&self, name: &StoreName) -> Option<Arc<DocumentStore>> {
+        let state = self.state.try_lock().ok().filter(|state| !state.closed)?;
+        let record = state.catalogue.find(name)?;
+        state.open.get(&record.id)?.ready()
     }
 
     /// Opens the document store of this name.
     pub fn documents(&self, name: &StoreName) -> StoreResult<Arc<DocumentStore>> {
-        let mut state = self.state()?;
+        let state = self.state()?;
         let record = find(&state, name)?;
-        self.open_in(&mut state, &record)
+        self.open_in(state, &record)
     }
 
     /// The document store of this name, created with the defaults where there is none.
@@ -189,23 +267,38 @@ impl Vault {
                 },
             )?,
         };
-        self.open_in(&mut state, &record)
+        self.open_in(state, &record)
     }
 
-    fn open_in(&self, state: &mut State, record: &StoreRecord) -> StoreResult<Arc<DocumentStore>> {
-        if let Some(store) = state.open.get(&record.id) {
-            return Ok(Arc::clone(store));
+    fn open_in(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        record: &StoreRecord,
+    ) -> StoreResult<Arc<DocumentStore>> {
+        if let Some(open) = state.open.get(&record.id) {
+            if let Some(store) = open.ready() {
+                return Ok(store);
+            }
+        } else {
+            // A store whose removal failed must not be built on before the disk agrees.
+            with_catalogue(&mut state, |catalogue, key_id, key| {
+                catalogue.settle(&self.root, self.id, key_id, key)
+            })?;
         }
-        let store = DocumentStore::open(self.context(state, record)?)?;
-        state.open.insert(record.id, Arc::clone(&store));
-        Ok(store)
+        let context = self.context(&state, record)?;
+        let open = Arc::clone(state.open.entry(record.id).or_default());
+        drop(state);
+        open.get(|| DocumentStore::open(context))
     }
 
     /// Ends every watch and refuses further calls. The keys go with the last reference.
     pub fn close(&self) {
-        let mut state = lock(&self.state);
-        state.closed = true;
-        for (_, store) in state.open.drain() {
+        let open = {
+            let mut state = lock(&self.state);
+            state.closed = true;
+            std::mem::take(&mut state.open)
+        };
+        for store in open.values() {
             store.close();
         }
     }
@@ -238,23 +331,23 @@ impl Vault {
             names: Arc::clone(&self.names),
             clock: Arc::clone(&self.options.clock),
             body_limit: self.limit(record.size_class),
+            tombstones: self.options.tombstones,
             background: self.options.background,
         })
     }
+}
 
-    fn with_catalogue<T>(
-        &self,
-        state: &mut State,
-        change: impl FnOnce(&mut Catalogue, vault_crypto::KeyId, &DataKey) -> StoreResult<T>,
-    ) -> StoreResult<T> {
-        let State {
-            table, catalogue, ..
-        } = state;
-        let (key_id, key) = table
-            .find(&KeyPurpose::catalogue())
-            .ok_or_else(|| StoreError::damaged("the key table", "no key for the catalogue"))?;
-        change(catalogue, key_id, key)
-    }
+fn with_catalogue<T>(
+    state: &mut State,
+    change: impl FnOnce(&mut Catalogue, KeyId, &DataKey) -> StoreResult<T>,
+) -> StoreResult<T> {
+    let State {
+        table, catalogue, ..
+    } = state;
+    let (key_id, key) = table
+        .find(&KeyPurpose::catalogue())
+        .ok_or_else(|| StoreError::damaged("the key table", "no key for the catalogue"))?;
+    change(catalogue, key_id, key)
 }
 
 fn find(state: &State, name: &StoreName) -> StoreResult<StoreRecord> {

@@ -41,7 +41,9 @@ impl Inner {
                 }
             }
         };
-        let spawned = std::thread::Builder::new().name("checkpoint".to_owned()).spawn(work);
+        let spawned = std::thread::Builder::new()
+            .name("checkpoint".to_owned())
+            .spawn(work);
         if let Err(error) = spawned {
             tracing::warn!(%error, "no thread for the checkpoint");
             self.checkpointing.store(false, Ordering::Release);
@@ -58,13 +60,20 @@ impl Inner {
     }
 
     /// Journals whose records can all be moved, oldest first.
-    fn pending_journals(&self) -> Vec<(u64, Vec<Entry>)> {
+    pub(super) fn pending_journals(&self) -> Vec<(u64, Vec<Entry>)> {
         let journals = lock(&self.journals).clone();
-        let Ok(index) = self.open_index() else { return Vec::new() };
-        let whole = |entries: &Vec<Entry>| {
-            !entries.iter().any(|entry| index.damaged.contains_key(&entry.name))
+        let Ok(index) = self.open_index() else {
+            return Vec::new();
         };
-        journals.into_iter().filter(|(_, entries)| whole(entries)).collect()
+        let whole = |entries: &Vec<Entry>| {
+            !entries
+                .iter()
+                .any(|entry| index.damaged.contains_key(&entry.name))
+        };
+        journals
+            .into_iter()
+            .filter(|(_, entries)| whole(entries))
+            .collect()
     }
 
     pub(super) fn checkpoint(&self) -> StoreResult<()> {
@@ -90,7 +99,10 @@ impl Inner {
             return Ok(());
         }
         // A journal is known a moment before the index points into it: then its turn comes later.
-        if entries.iter().any(|entry| self.current_in(number, entry).is_some()) {
+        if entries
+            .iter()
+            .any(|entry| self.current_in(number, entry).is_some())
+        {
             return Ok(());
         }
         // What superseded a record here must be durable, too.
@@ -111,13 +123,22 @@ impl Inner {
 
     /// Whether the index still points into this journal for this entry.
     pub(super) fn current_in(&self, number: u64, entry: &Entry) -> Option<Slot> {
-        let place = Location::Journal { journal: number, offset: entry.offset, len: entry.len };
-        self.index().get(&entry.name).filter(|slot| slot.location == place).cloned()
+        let place = Location::Journal {
+            journal: number,
+            offset: entry.offset,
+            len: entry.len,
+        };
+        self.index()
+            .get(&entry.name)
+            .filter(|slot| slot.location == place)
+            .cloned()
     }
 
     /// Moves one record into its own file, unless a newer one took its place.
     fn move_record(&self, number: u64, entry: &Entry) -> StoreResult<()> {
-        let Some(slot) = self.current_in(number, entry) else { return Ok(()) };
+        let Some(slot) = self.current_in(number, entry) else {
+            return Ok(());
+        };
         let record = match self.read_record(&entry.name, slot.location) {
             Ok(record) => record,
             // Another checkpoint moved it in the meantime.
@@ -130,7 +151,8 @@ impl Inner {
             return Ok(());
         }
         self.rename_object(&mut unsettled, staged, &entry.name)?;
-        self.index_mut().relocate(&entry.name, slot.head.revision, Location::Object);
+        self.index_mut()
+            .relocate(&entry.name, slot.head.revision, Location::Object);
         Ok(())
     }
 
@@ -151,7 +173,9 @@ impl Inner {
             .map(|(name, slot)| (slot.head.revision, *name))
             .collect();
         tombstones.sort_unstable();
-        let surplus = tombstones.len().saturating_sub(usize::try_from(keep).unwrap_or(usize::MAX));
+        let surplus = tombstones
+            .len()
+            .saturating_sub(usize::try_from(keep).unwrap_or(usize::MAX));
         let Some((floor, _)) = surplus.checked_sub(1).map(|last| tombstones[last]) else {
             return Ok(());
         };
@@ -160,7 +184,8 @@ impl Inner {
             return Ok(());
         }
         self.rewrite_awaiting()?;
-        self.write_floor(floor)?;
+        self.write_floor(floor)
+            .inspect_err(|_| unsettled.awaiting = true)?;
         self.index_mut().floor = floor;
         for (_, name) in &tombstones[..surplus] {
             let path = self.folders.objects.join(name.to_string());

@@ -48,13 +48,6 @@ impl Ticket {
     }
 }
 
-impl Drop for Ticket {
-    /// Should a defect panic amid a commit, its writers get an answer, too.
-    fn drop(&mut self) {
-        lock(&self.answer).get_or_insert(Err(StoreError::Closed));
-    }
-}
-
 /// Tickets that wait, and whether someone is committing.
 #[derive(Default)]
 pub(crate) struct Queue {
@@ -92,9 +85,7 @@ impl Inner {
                 answer: Arc::clone(answer),
             });
         }
-        // A leader takes every ticket there is, so the last of ours is answered with the others.
-        let last = answers.last().map(Arc::clone);
-        while last.as_ref().is_some_and(|last| lock(last).is_none()) {
+        while answers.iter().any(|answer| lock(answer).is_none()) {
             if queue.has_leader {
                 queue = self
                     .queue
@@ -161,9 +152,9 @@ impl Inner {
     ) -> StoreResult<Vec<Location>> {
         match prepared {
             [] => Ok(Vec::new()),
-            [one] if !self.medium.is_plain() => {
-                self.write_object(one, unsettled).map(|()| vec![Location::Object])
-            }
+            [one] if !self.medium.is_plain() => self
+                .write_object(one, unsettled)
+                .map(|()| vec![Location::Object]),
             many => self.write_journal(many, unsettled),
         }
     }

@@ -53,7 +53,10 @@ impl Inner {
     /// Notes that an object turned out to be damaged when it was read. The caller keeps writers
     /// out.
     pub(super) fn note_damage(&self, name: &ObjectName, error: &StoreError) {
-        let damage = matches!(error, StoreError::Damaged { .. } | StoreError::PlaintextRefused { .. });
+        let damage = matches!(
+            error,
+            StoreError::Damaged { .. } | StoreError::PlaintextRefused { .. }
+        );
         if damage {
             let mut index = self.index_mut();
             index.remove(name);
@@ -72,7 +75,10 @@ impl Inner {
         let mut index = self.index_mut();
         // Names are not authenticated: believed within reason only.
         let limit = index.last.0.saturating_add(2 * DAMAGE_STEP);
-        let aside = aside.filter(|revision| *revision <= limit).max().unwrap_or_default();
+        let aside = aside
+            .filter(|revision| *revision <= limit)
+            .max()
+            .unwrap_or_default();
         index.last = index.last.max(Revision(aside));
         if !index.damaged.is_empty() {
             index.last = Revision(index.last.0.saturating_add(DAMAGE_STEP));
@@ -122,8 +128,11 @@ impl Inner {
         let journals = lock(&self.journals).clone();
         for (number, entries) in journals {
             for entry in entries.iter().filter(|entry| entry.name == *name) {
-                let place =
-                    Location::Journal { journal: number, offset: entry.offset, len: entry.len };
+                let place = Location::Journal {
+                    journal: number,
+                    offset: entry.offset,
+                    len: entry.len,
+                };
                 let record = self.read_record(name, place)?;
                 let path = journal::path(&self.folders.damaged, number);
                 let copy = path.with_extension(format!("{name}-{:016x}", last.0));
@@ -134,7 +143,7 @@ impl Inner {
         match fs.rename(&source, &target) {
             // The damage is in a journal, or somebody removed the object.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(StoreError::io("move aside", &source, error)),
+            Err(error) => return Err(StoreError::io("move aside", &source, &error)),
             Ok(()) => {}
         }
         durable::sync_dir(fs, &self.folders.damaged)?;

@@ -25,6 +25,8 @@ pub(crate) struct Unsettled {
     journals: Vec<u64>,
     /// Whether the record of files awaiting migration is to be written anew.
     pub(super) awaiting: bool,
+    /// Whether the folder of a plain store's files failed to sync.
+    pub(super) plain: bool,
 }
 
 impl Unsettled {

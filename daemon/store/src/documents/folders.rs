@@ -58,4 +58,19 @@ impl Folders {
         }
         Ok(())
     }
+
+    /// Sweeps what crashes left half-written.
+    pub(crate) fn sweep(&self, root: &DataRoot, record: &StoreRecord) {
+        let own = [
+            &self.base,
+            &self.objects,
+            &self.journal,
+            &self.adopted,
+            &self.damaged,
+        ];
+        let plain = (record.protection == Protection::Plain).then_some(&self.plain);
+        for folder in own.into_iter().chain(plain) {
+            durable::sweep(root.fs(), folder);
+        }
+    }
 }

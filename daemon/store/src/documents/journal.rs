@@ -21,7 +21,7 @@ use crate::{
 };
 
 const MAGIC: [u8; 8] = *b"\x89VJL\x01\0\0\0";
-const RECORD_HEADER: u64 = ObjectName::LEN as u64 + 8;
+const RECORD_HEADER: usize = ObjectName::LEN + 8;
 
 /// A record of a journal.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +66,7 @@ pub(crate) fn write(
     let mut offset = MAGIC.len() as u64;
     for ((name, bytes), len) in records.iter().zip(&lengths) {
         parts.extend([name.as_bytes(), len.as_slice(), bytes]);
-        offset += RECORD_HEADER;
+        offset += RECORD_HEADER as u64;
         entries.push(Entry {
             name: *name,
             offset,
@@ -82,7 +82,7 @@ pub(crate) fn write(
 
 /// The records of a journal, without their bytes.
 pub(crate) fn read(fs: &dyn FileSystem, path: &Path) -> StoreResult<Vec<Entry>> {
-    let failed = |error| StoreError::io("read", path, error);
+    let failed = |error| StoreError::io("read", path, &error);
     let damaged = || StoreError::damaged(path.display(), "the journal is malformed");
     let file = fs.open(path).map_err(failed)?;
     let file_len = file.len().map_err(failed)?;
@@ -97,12 +97,12 @@ pub(crate) fn read(fs: &dyn FileSystem, path: &Path) -> StoreResult<Vec<Entry>> 
     let mut entries = Vec::new();
     let mut offset = MAGIC.len() as u64;
     while offset < file_len {
-        let mut header = [0; RECORD_HEADER as usize];
-        if file_len - offset < RECORD_HEADER {
+        let mut header = [0; RECORD_HEADER];
+        if file_len - offset < RECORD_HEADER as u64 {
             return Err(damaged());
         }
         file.read_exact_at(&mut header, offset).map_err(failed)?;
-        offset += RECORD_HEADER;
+        offset += RECORD_HEADER as u64;
         let (name, len) = header.split_at(ObjectName::LEN);
         let name = ObjectName::from_bytes(name.try_into().expect("split at a name's length"));
         let len = u64::from_le_bytes(len.try_into().expect("the rest is 8 bytes"));

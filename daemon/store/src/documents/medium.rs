@@ -100,8 +100,16 @@ impl Medium {
     ) -> StoreResult<Vec<u8>> {
         let failed = |error| StoreError::damaged(self.describe(&metadata.id), error);
         let json = Zeroizing::new(serde_json::to_vec(metadata).map_err(failed)?);
+        let too_large = || {
+            StoreError::InvalidArgument(
+                "id, content type and labels together are over 64 KiB".to_owned(),
+            )
+        };
         if self.is_plain() {
-            return Ok(plain_record(revision, &json, body));
+            let fits = json.len() <= envelope::METADATA_LIMIT;
+            return fits
+                .then(|| plain_record(revision, &json, body))
+                .ok_or_else(too_large);
         }
         envelope::seal(
             &self.context.key,
@@ -111,9 +119,7 @@ impl Medium {
             body,
         )
         .map_err(|error| match error {
-            vault_crypto::EnvelopeError::TooLarge => StoreError::InvalidArgument(
-                "id, content type and labels together are over 64 KiB".to_owned(),
-            ),
+            vault_crypto::EnvelopeError::TooLarge => too_large(),
             other => StoreError::envelope(self.describe(&metadata.id), &other),
         })
     }
@@ -151,6 +157,9 @@ impl Medium {
             })?;
             let metadata: Metadata =
                 serde_json::from_slice(json).map_err(|e| StoreError::damaged(object(), e))?;
+            if metadata.size > envelope::BODY_LIMIT {
+                return Err(StoreError::damaged(object(), "no body is that large"));
+            }
             let len = len as u64 + metadata.size;
             Opened {
                 revision,
@@ -285,6 +294,9 @@ pub(crate) fn plain_id(file_name: &str) -> Option<DocumentId> {
 /// and `}\n`, then the body: readable by people, parsed by position.
 const PLAIN_HEADER: usize = 65;
 
+/// Anybody may edit a head file; none may bring the count of changes to its end.
+const PLAIN_REVISION_LIMIT: u64 = 1 << 62;
+
 fn plain_header(revision: Revision, json_len: usize) -> String {
     let header = format!(
         r#"{{"v":1,"revision":{:>20},"bytes":{:>10},"head":"#,
@@ -315,7 +327,10 @@ fn parse_plain_header(header: &[u8; PLAIN_HEADER]) -> Option<(Revision, usize)> 
         return None;
     }
     let text = std::str::from_utf8(header).ok()?;
-    let revision = text.get(18..38)?.trim_start().parse().ok()?;
+    let revision = text.get(18..38)?.trim_start().parse::<u64>().ok()?;
+    if revision > PLAIN_REVISION_LIMIT {
+        return None;
+    }
     let json_len = text.get(47..57)?.trim_start().parse().ok()?;
     (text == plain_header(Revision(revision), json_len)).then_some((Revision(revision), json_len))
 }
@@ -347,11 +362,11 @@ mod tests {
 
     #[test]
     fn plain_records_split_where_they_were_joined() {
-        let record = plain_record(Revision(u64::MAX), br#"{"id":"a"}"#, b"body");
+        let record = plain_record(Revision(PLAIN_REVISION_LIMIT), br#"{"id":"a"}"#, b"body");
         let (revision, json, len) = split_plain(&record).expect("whole");
         assert_eq!(
             (revision, json),
-            (Revision(u64::MAX), br#"{"id":"a"}"#.as_slice())
+            (Revision(PLAIN_REVISION_LIMIT), br#"{"id":"a"}"#.as_slice())
         );
         assert_eq!(&record[len..], b"body");
         for cut in 0..len {

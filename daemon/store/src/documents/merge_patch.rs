@@ -29,15 +29,12 @@ impl<'de> Deserialize<'de> for Members<'de> {
                 let mut members = Vec::new();
                 let mut places = std::collections::HashMap::new();
                 while let Some((Name(name), value)) = map.next_entry::<Name<'de>, &RawValue>()? {
-                    match places.get(&name) {
-                        Some(&place) => {
-                            let (_, old): &mut (Cow<'_, str>, &RawValue) = &mut members[place];
-                            *old = value;
-                        }
-                        None => {
-                            places.insert(name.clone(), members.len());
-                            members.push((name, value));
-                        }
+                    if let Some(&place) = places.get(&name) {
+                        let (_, old): &mut (Cow<'_, str>, &RawValue) = &mut members[place];
+                        *old = value;
+                    } else {
+                        places.insert(name.clone(), members.len());
+                        members.push((name, value));
                     }
                 }
                 Ok(Members(members))
@@ -48,12 +45,16 @@ impl<'de> Deserialize<'de> for Members<'de> {
     }
 }
 
+/// How deep a patch may be nested: it is applied recursively. The JSON parser's own limit for
+/// values.
+const DEPTH_LIMIT: usize = 128;
+
 /// Applies `patch` to `target`; both are JSON texts.
 pub(crate) fn merge_patch(target: &str, patch: &str) -> Result<String, serde_json::Error> {
     let target = serde_json::from_str(target)?;
     let patch = serde_json::from_str(patch)?;
     let mut merged = String::new();
-    merge(Some(target), patch, &mut merged)?;
+    merge(Some(target), patch, &mut merged, DEPTH_LIMIT)?;
     Ok(merged)
 }
 
@@ -69,7 +70,11 @@ fn merge(
     target: Option<&RawValue>,
     patch: &RawValue,
     out: &mut String,
+    depth: usize,
 ) -> Result<(), serde_json::Error> {
+    let Some(depth) = depth.checked_sub(1) else {
+        return Err(serde::de::Error::custom("the patch is nested too deeply"));
+    };
     let Some(Members(patch)) = object(patch)? else {
         out.push_str(patch.get());
         return Ok(());
@@ -103,14 +108,14 @@ fn merge(
             Some(patch) if is_null(patch) => {}
             Some(patch) => {
                 name_out(name, out)?;
-                merge(Some(value), patch, out)?;
+                merge(Some(value), patch, out, depth)?;
             }
         }
     }
     for (name, patch) in &patch {
         if !present.contains(name.as_ref()) && !is_null(patch) {
             name_out(name, out)?;
-            merge(None, patch, out)?;
+            merge(None, patch, out, depth)?;
         }
     }
     out.push('}');
@@ -160,6 +165,21 @@ mod tests {
         assert_eq!(
             merged,
             r#"{"z":123456789012345678901234567890,"a":2,"m":1e400}"#
+        );
+    }
+
+    #[test]
+    fn a_patch_nested_too_deeply_is_refused() {
+        let nested = |depth: usize| r#"{"a":"#.repeat(depth) + "1" + &"}".repeat(depth);
+        assert_eq!(
+            merge_patch("{}", &nested(100)).expect("valid JSON"),
+            nested(100)
+        );
+        let deep = nested(1_000_000);
+        assert!(merge_patch("{}", &deep).is_err());
+        assert_eq!(
+            merge_patch(&deep, "1").expect("what is replaced is not walked"),
+            "1"
         );
     }
 

@@ -1,7 +1,5 @@
 //! A store's own small sealed files, beside its objects.
 
-use std::path::Path;
-
 use vault_crypto::{Address, Envelope, Header, ObjectName, envelope};
 use zeroize::Zeroizing;
 
@@ -16,14 +14,18 @@ impl Inner {
     pub(super) fn write_own(&self, name: &str, body: &[u8]) -> StoreResult<()> {
         let context = &self.context;
         let object = self.own_name(name);
-        let sealed =
-            envelope::seal(&context.key, context.key_id, &self.own_address(&object), b"{}", body)
-                .map_err(|error| StoreError::envelope(name, &error))?;
+        let address = self.own_address(&object);
+        let sealed = envelope::seal(&context.key, context.key_id, &address, b"{}", body)
+            .map_err(|error| StoreError::envelope(name, &error))?;
         durable::replace(context.root.fs(), &self.folders.base, name, &[&sealed])
     }
 
     /// Reads and opens the file `name`; `None` where there is none.
-    pub(super) fn read_own(&self, name: &str, limit: u64) -> StoreResult<Option<Zeroizing<Vec<u8>>>> {
+    pub(super) fn read_own(
+        &self,
+        name: &str,
+        limit: u64,
+    ) -> StoreResult<Option<Zeroizing<Vec<u8>>>> {
         let context = &self.context;
         let path = self.folders.base.join(name);
         let Some(bytes) = durable::read(context.root.fs(), &path, limit)? else {
@@ -35,13 +37,17 @@ impl Inner {
             let address = self.own_address(&object);
             Envelope::new(&context.key, context.key_id, address, &bytes)?.open_body()
         };
-        open().map(Some).map_err(|error| StoreError::envelope(path.display(), &error))
+        open()
+            .map(Some)
+            .map_err(|error| StoreError::envelope(path.display(), &error))
     }
 
     /// No document has an id that begins with a zero byte.
     fn own_name(&self, name: &str) -> ObjectName {
         let id = [b"\0", name.as_bytes()].concat();
-        self.context.names.object_name(self.context.record.id.as_bytes(), &id)
+        self.context
+            .names
+            .object_name(self.context.record.id.as_bytes(), &id)
     }
 
     fn own_address<'a>(&'a self, object: &'a ObjectName) -> Address<'a> {
@@ -53,4 +59,3 @@ impl Inner {
         }
     }
 }
-

@@ -3,16 +3,22 @@
 //! A write is one journal, which is applied before it is acknowledged: the document's own file and
 //! its head file (revision, times, labels, hash) cannot be replaced in one step, a journal can.
 
+use std::collections::HashMap;
+
+use vault_crypto::ObjectName;
+
 use super::{
     Document, Inner,
     index::{Location, Slot},
     medium::{Medium, plain_id, plain_record, split_plain},
+    metadata::JSON,
     write::{Change, Content, Precondition, Write},
 };
 use crate::{
     durable,
     error::{StoreError, StoreResult},
-    id::DocumentId,
+    fs::EntryKind,
+    id::{DocumentId, Revision},
     vault::lock,
 };
 
@@ -20,9 +26,13 @@ impl Inner {
     /// Applies every journal and removes it.
     pub(super) fn apply_plain(&self) -> StoreResult<()> {
         let fs = self.context.root.fs();
-        let mut suspects = lock(&self.commit);
-        let journals = lock(&self.journals).clone();
-        for (number, entries) in journals {
+        let mut unsettled = lock(&self.commit);
+        if self.check_open().is_err() {
+            // The journals are durable; the next start applies them.
+            return Ok(());
+        }
+        self.settle(&mut unsettled)?;
+        for (number, entries) in self.pending_journals() {
             for entry in &entries {
                 let Some(slot) = self.current_in(number, entry) else {
                     continue;
@@ -33,17 +43,22 @@ impl Inner {
                 })?;
                 let file = self.medium.plain_path(&slot.head.id);
                 if slot.head.is_deleted() {
+                    if unsettled.plain {
+                        // So that after a failed sync there is something to remove anew.
+                        durable::stage(fs, &self.folders.plain, &[])?.rename(&file)?;
+                    }
                     durable::remove_if_there(fs, &file)?;
                 } else {
                     durable::stage(fs, &self.folders.plain, &[&record[head_len..]])?
                         .rename(&file)?;
                 }
                 let head = plain_record(revision, json, &[]);
-                durable::stage(fs, &self.folders.objects, &[&head])?
-                    .rename(&self.folders.objects.join(entry.name.to_string()))?;
+                let head = durable::stage(fs, &self.folders.objects, &[&head])?;
+                self.rename_object(&mut unsettled, head, &entry.name)?;
             }
-            durable::sync_dir(fs, &self.folders.plain)?;
-            durable::sync_dir(fs, &self.folders.objects)?;
+            durable::sync_dir(fs, &self.folders.plain).inspect_err(|_| unsettled.plain = true)?;
+            unsettled.plain = false;
+            self.sync_objects(&mut unsettled)?;
             for entry in &entries {
                 if let Some(slot) = self.current_in(number, entry) {
                     let revision = slot.head.revision;
@@ -52,35 +67,42 @@ impl Inner {
                 }
             }
             self.remove_journal(number)?;
+            // A journal that came back would be applied over what people wrote since.
+            durable::sync_dir(fs, &self.folders.journal)?;
         }
-        suspects.0.clear();
         Ok(())
     }
 
     /// A document as its file is now. An edit from outside becomes a revision of its own.
     pub(super) fn get_plain(&self, id: &DocumentId) -> StoreResult<Document> {
         let name = self.medium.object_name(id);
+        if self.medium.check(id, JSON).is_err() {
+            return Err(self.no_such(id));
+        }
         loop {
+            let place = self.place(&name);
             let found = self.find(&name, id);
-            if let Ok(slot) = &found
-                && slot.location != Location::Object
-            {
-                let body = self.read_body(&name, slot)?;
-                return Ok(Document {
-                    head: slot.head.clone(),
-                    body,
-                });
+            if let Some((_, Location::Journal { .. })) = place {
+                // The journal counts, whatever the file says: it is about to be replaced.
+                let slot = found?;
+                match self.read_body(&name, &slot) {
+                    Ok(body) => {
+                        let head = slot.head;
+                        return Ok(Document { head, body });
+                    }
+                    Err(error) if self.place(&name) == place => return Err(error),
+                    // Applied in the meantime.
+                    Err(_) => continue,
+                }
             }
             let body = self.medium.read_plain(id)?;
-            if !self.still(id, found.as_ref().ok()) {
+            if self.place(&name) != place {
                 continue;
             }
             match (found, body) {
                 (Ok(slot), Some(body)) if Medium::plain_matches(&slot.head, &body) => {
-                    return Ok(Document {
-                        head: slot.head,
-                        body,
-                    });
+                    let head = slot.head;
+                    return Ok(Document { head, body });
                 }
                 (Err(error), None) => return Err(error),
                 (found, body) => {
@@ -91,11 +113,20 @@ impl Inner {
         }
     }
 
-    /// Whether the index still says what it said.
-    fn still(&self, id: &DocumentId, slot: Option<&Slot>) -> bool {
-        let now = self.find(&self.medium.object_name(id), id).ok();
-        now.map(|now| (now.head.revision, now.location))
-            == slot.map(|slot| (slot.head.revision, slot.location))
+    /// Takes in an edit from outside before a write, so that no write replaces it unseen. What
+    /// stands in the way stops the write itself, or nothing.
+    pub(super) fn take_in_edit_of(&self, id: &DocumentId) {
+        if self.medium.is_plain() {
+            let _ = self.get_plain(id);
+        }
+    }
+
+    /// What the index says of a name, tombstones included.
+    fn place(&self, name: &ObjectName) -> Option<(Revision, Location)> {
+        let index = self.index();
+        index
+            .get(name)
+            .map(|slot| (slot.head.revision, slot.location))
     }
 
     /// Makes an edit from outside (or a removal, without a body) a revision of its own.
@@ -135,41 +166,66 @@ impl Inner {
     /// keeps the length is noticed when the document is read.
     pub(super) fn take_in_edits(&self) -> StoreResult<()> {
         let fs = self.context.root.fs();
-        let mut missing: std::collections::HashMap<DocumentId, Slot> = self
+        if !self.pending_journals().is_empty() {
+            // Until a journal is applied, the files are older than what is known.
+            self.apply_plain()?;
+        }
+        let mut missing: HashMap<DocumentId, Slot> = self
             .index()
             .iter()
             .filter(|(_, slot)| !slot.head.is_deleted() && slot.location == Location::Object)
             .map(|(_, slot)| (slot.head.id.clone(), slot.clone()))
             .collect();
-        for file in durable::list_files(fs, &self.folders.plain)? {
-            let Some(id) = plain_id(&file) else { continue };
+        for (file, kind) in durable::list(fs, &self.folders.plain)? {
+            let Some(id) = plain_id(&file).filter(|_| kind == EntryKind::File) else {
+                continue;
+            };
             let known = missing.remove(&id);
+            let place = self.place(&self.medium.object_name(&id));
             let path = self.folders.plain.join(&file);
             // Gone again, or not readable: reading the document says so.
             let Ok(len) = fs.open(&path).and_then(|file| file.len()) else {
                 continue;
             };
-            if known
-                .as_ref()
-                .is_some_and(|slot| slot.head.body_bytes() == len)
-                || len > self.context.body_limit
-                || !self.still(&id, known.as_ref())
-            {
+            let same_length = |slot: &Slot| slot.head.body_bytes() == len;
+            if len > self.context.body_limit || known.as_ref().is_some_and(same_length) {
                 continue;
             }
-            if let Some(body) = self.medium.read_plain(&id)?
-                && !known
-                    .as_ref()
-                    .is_some_and(|slot| Medium::plain_matches(&slot.head, &body))
-            {
+            let body = match self.medium.read_plain(&id) {
+                Ok(Some(body)) => body,
+                Ok(None) => continue,
+                // One file that cannot be read does not hide the others.
+                Err(error) => {
+                    tracing::warn!(%error, "a file of a plain store cannot be read");
+                    continue;
+                }
+            };
+            let matches = |slot: &Slot| Medium::plain_matches(&slot.head, &body);
+            if !known.as_ref().is_some_and(matches) && self.is_settled(&id, place, known.as_ref()) {
                 self.take_in(&id, known.as_ref(), Some(body.to_vec()))?;
             }
         }
         for (id, slot) in missing {
-            if self.still(&id, Some(&slot)) && self.medium.read_plain(&id)?.is_none() {
+            let place = Some((slot.head.revision, slot.location));
+            let gone = matches!(self.medium.read_plain(&id), Ok(None));
+            if gone && self.is_settled(&id, place, Some(&slot)) {
                 self.take_in(&id, Some(&slot), None)?;
             }
         }
         Ok(())
+    }
+
+    /// Whether nothing was written through the daemon since the index was asked, nor waits to be
+    /// applied: what the files say is then an edit from outside.
+    fn is_settled(
+        &self,
+        id: &DocumentId,
+        place: Option<(Revision, Location)>,
+        known: Option<&Slot>,
+    ) -> bool {
+        let name = self.medium.object_name(id);
+        let live = self.find(&name, id).ok().map(|slot| slot.head.revision);
+        let in_journal = matches!(place, Some((_, Location::Journal { .. })));
+        !in_journal && self.place(&name) == place && live == known.map(|slot| slot.head.revision)
     }
 }

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     durable,
     error::{StoreError, StoreResult},
-    fs::OpenFile,
+    fs::{EntryKind, OpenFile},
     id::{DocumentId, Revision},
     vault::lock,
 };
@@ -23,9 +23,10 @@ use crate::{
 /// Most heads fit in the first read.
 const FIRST_READ: u64 = 2 << 10;
 
-/// A damaged record's own word for its revision is not authenticated. Believed within reason, it
-/// keeps revisions increasing; beyond, it is ignored.
-const BELIEVABLE_STEP: u64 = 1 << 20;
+/// Threads that read heads at once, at most.
+const SCAN_THREADS: usize = 4;
+/// Fewer objects than this are not worth a thread.
+const OBJECTS_PER_THREAD: usize = 512;
 
 /// File that remembers, sealed, how far tombstones were forgotten.
 const FLOOR_FILE: &str = "floor";
@@ -46,49 +47,89 @@ impl Inner {
             index.floor = floor;
             index.last = floor;
         }
-        for file in durable::list_files(fs, &self.folders.objects)? {
+        let mut objects = Vec::new();
+        for (file, kind) in durable::list(fs, &self.folders.objects)? {
             // A foreign name cannot be asked for; doctor reports it.
             let Ok(name) = file.parse::<ObjectName>() else {
                 continue;
             };
-            self.load_object(&name);
+            if kind == EntryKind::File {
+                objects.push(name);
+            } else {
+                // Neither followed nor taken for an absent object.
+                let error = StoreError::damaged(name, "not a regular file");
+                self.index_mut().damaged.insert(name, error);
+            }
         }
-        let mut numbers: Vec<u64> = durable::list_files(fs, &self.folders.journal)?
+        self.load_objects(&objects, floor);
+        let mut numbers: Vec<u64> = durable::list(fs, &self.folders.journal)?
             .iter()
-            .filter_map(|file| journal::parse_name(file))
+            .filter_map(|(file, _)| journal::parse_name(file))
             .collect();
         numbers.sort_unstable();
         for number in numbers {
-            self.scan_journal(number)?;
+            if number <= floor.0 {
+                // Its records were moved or superseded before the floor was written.
+                durable::remove_if_there(fs, &journal::path(&self.folders.journal, number))?;
+            } else {
+                self.scan_journal(number)?;
+            }
         }
         self.load_adopted()?;
-        let last = {
-            let mut index = self.index_mut();
-            let claimed = index
-                .damaged
-                .keys()
-                .filter_map(|name| self.claimed_revision(name));
-            let limit = index.last.0.saturating_add(BELIEVABLE_STEP);
-            let claimed = claimed
-                .filter(|claimed| claimed.0 <= limit)
-                .max()
-                .unwrap_or_default();
-            index.last = index.last.max(claimed);
-            index.last
-        };
+        self.skip_damaged_revisions();
+        let last = self.index().last;
         self.announce(last);
         Ok(())
     }
 
+    /// Reads the heads of objects, of many on several threads: half of the time goes into system
+    /// calls, the other half into opening what they read.
+    fn load_objects(&self, names: &[ObjectName], floor: Revision) {
+        let load = |names: &[ObjectName]| {
+            for name in names {
+                self.load_object(name);
+                self.sweep_tombstone(name, floor);
+            }
+        };
+        let available = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = available
+            .min(SCAN_THREADS)
+            .min(names.len() / OBJECTS_PER_THREAD);
+        if threads < 2 {
+            return load(names);
+        }
+        std::thread::scope(|scope| {
+            for part in names.chunks(names.len().div_ceil(threads)) {
+                scope.spawn(|| load(part));
+            }
+        });
+    }
+
+    /// Removes a tombstone that was forgotten, whose removal a crash undid.
+    fn sweep_tombstone(&self, name: &ObjectName, floor: Revision) {
+        let mut index = self.index_mut();
+        let forgotten = index
+            .get(name)
+            .is_some_and(|slot| slot.head.is_deleted() && slot.head.revision <= floor);
+        if forgotten {
+            index.remove(name);
+            let path = self.folders.objects.join(name.to_string());
+            let _ = self.context.root.fs().remove_file(&path);
+        }
+    }
+
     /// Takes the head of an object file into the index, or notes that it is damaged.
-    fn load_object(&self, name: &ObjectName) {
+    pub(super) fn load_object(&self, name: &ObjectName) {
         match self.read_object_head(name) {
             Ok(opened) => {
-                self.index_mut()
-                    .insert(*name, slot(opened, Location::Object));
+                let mut index = self.index_mut();
+                index.damaged.remove(name);
+                index.insert(*name, slot(opened, Location::Object));
             }
             Err(error) => {
-                tracing::error!(store = %self.context.record.id, object = %name, %error, "damaged object");
+                tracing::error!(
+                    store = %self.context.record.id, object = %name, %error, "damaged object"
+                );
                 self.index_mut().damaged.insert(*name, error);
             }
         }
@@ -104,7 +145,7 @@ impl Inner {
 
     fn read_object_head(&self, name: &ObjectName) -> StoreResult<Opened> {
         let path = self.folders.objects.join(name.to_string());
-        let failed = |error| StoreError::io("read", &path, error);
+        let failed = |error| StoreError::io("read", &path, &error);
         let file = self.context.root.fs().open(&path).map_err(failed)?;
         let len = file.len().map_err(failed)?;
         let opened = self.open_head(name, &*file, 0, len)?;
@@ -126,7 +167,7 @@ impl Inner {
         offset: u64,
         len: u64,
     ) -> StoreResult<Opened> {
-        let failed = |error| StoreError::io("read", &self.folders.base, error);
+        let failed = |error| StoreError::io("read", &self.folders.base, &error);
         let read = |count: u64| {
             let count = usize::try_from(count).expect("a head is bounded by its format");
             let mut bytes = vec![0; count];
@@ -148,59 +189,83 @@ impl Inner {
         let entries = journal::read(fs, &path)?;
         let file = fs
             .open(&path)
-            .map_err(|error| StoreError::io("open", &path, error))?;
-        for entry in &entries {
-            match self.open_head(&entry.name, &*file, entry.offset, entry.len) {
-                Ok(opened) if opened.len == entry.len => {
-                    let location = Location::Journal {
-                        journal: number,
-                        offset: entry.offset,
-                        len: entry.len,
-                    };
-                    self.index_mut().insert(entry.name, slot(opened, location));
+            .map_err(|error| StoreError::io("open", &path, &error))?;
+        for (entry, revision) in entries.iter().zip(number..) {
+            let opened = self.open_head(&entry.name, &*file, entry.offset, entry.len);
+            let opened = opened.and_then(|opened| {
+                // Revisions count on within a journal: no record of another one is smuggled in.
+                if opened.len == entry.len && opened.revision == Revision(revision) {
+                    Ok(opened)
+                } else {
+                    Err(StoreError::damaged(
+                        entry.name,
+                        "not the record expected here",
+                    ))
                 }
-                Ok(_) => self.note_damaged_entry(
-                    entry.name,
-                    StoreError::damaged(entry.name, "it is cut short"),
-                ),
-                Err(error) => self.note_damaged_entry(entry.name, error),
+            });
+            match opened {
+                Ok(opened) => self.take_entry(number, entry, opened),
+                // What the disk failed to read may be whole: nobody is told that it is damaged.
+                Err(error @ StoreError::Io { .. }) => return Err(error),
+                Err(error) => self.note_damaged_entry(entry.name, Revision(revision), error),
             }
         }
         lock(&self.journals).insert(number, entries);
         Ok(())
     }
 
-    /// Damage in a journal matters unless a newer record of the object was read, which nobody can
-    /// know of a damaged one: it is reported, and the journal kept.
-    fn note_damaged_entry(&self, name: ObjectName, error: StoreError) {
-        tracing::error!(store = %self.context.record.id, object = %name, %error, "damaged journal record");
-        self.index_mut().damaged.insert(name, error);
+    fn take_entry(&self, number: u64, entry: &journal::Entry, opened: Opened) {
+        let damaged = self.index().damaged.contains_key(&entry.name);
+        if damaged && self.claimed_revision(&entry.name) > Some(opened.revision) {
+            // The damaged object is the newer one: what it superseded must not pass for it.
+            return;
+        }
+        let location = Location::Journal {
+            journal: number,
+            offset: entry.offset,
+            len: entry.len,
+        };
+        let revision = opened.revision;
+        let mut index = self.index_mut();
+        let newer = index.insert(entry.name, slot(opened, location));
+        if !newer && self.medium.is_plain() {
+            // A head file of this revision does not say that the document's own file is in place.
+            index.relocate(&entry.name, revision, location);
+        }
     }
 
+    /// Damage in a journal matters unless a newer record of the object was read.
+    fn note_damaged_entry(&self, name: ObjectName, revision: Revision, error: StoreError) {
+        let mut index = self.index_mut();
+        if index
+            .get(&name)
+            .is_some_and(|slot| slot.head.revision > revision)
+        {
+            return;
+        }
+        tracing::error!(
+            store = %self.context.record.id, object = %name, %error, "damaged journal record"
+        );
+        index.remove(&name);
+        index.damaged.insert(name, error);
+    }
+
+    /// The revision a damaged object claims to have, not authenticated.
     fn claimed_revision(&self, name: &ObjectName) -> Option<Revision> {
         let path = self.folders.objects.join(name.to_string());
         let file = self.context.root.fs().open(&path).ok()?;
         let mut bytes = [0; vault_crypto::envelope::HEADER_LEN];
         file.read_exact_at(&mut bytes, 0).ok()?;
-        vault_crypto::Header::parse(&bytes)
-            .ok()
-            .map(|header| Revision(header.revision()))
-    }
-
-    fn floor_name(&self) -> ObjectName {
-        self.context
-            .names
-            .object_name(self.context.record.id.as_bytes(), b"\0floor")
+        let header = vault_crypto::Header::parse(&bytes).ok()?;
+        Some(Revision(header.revision()))
     }
 
     fn read_floor(&self) -> StoreResult<Revision> {
-        let path = self.folders.base.join(FLOOR_FILE);
-        let Some(bytes) = durable::read(self.context.root.fs(), &path, 4 << 10)? else {
+        let Some(body) = self.read_own(FLOOR_FILE, 4 << 10)? else {
             return Ok(Revision::ZERO);
         };
-        let body = self.open_sealed(&self.floor_name(), &path, &bytes)?;
         let floor: Floor = serde_json::from_slice(&body)
-            .map_err(|error| StoreError::damaged(path.display(), error))?;
+            .map_err(|error| StoreError::damaged(FLOOR_FILE, error))?;
         Ok(floor.floor)
     }
 
@@ -208,9 +273,7 @@ impl Inner {
     pub(super) fn write_floor(&self, floor: Revision) -> StoreResult<()> {
         let body = serde_json::to_vec(&Floor { floor })
             .map_err(|error| StoreError::damaged(FLOOR_FILE, error))?;
-        let sealed = self.seal(&self.floor_name(), &body)?;
-        let fs = self.context.root.fs();
-        durable::replace(fs, &self.folders.base, FLOOR_FILE, &[&sealed])
+        self.write_own(FLOOR_FILE, &body)
     }
 }
 

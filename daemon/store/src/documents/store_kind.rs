@@ -1,8 +1,10 @@
 //! Documents as a store kind: what rotation, export, doctor and upkeep use.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::Arc;
 
-use super::{Content, DocumentStore, folders::Folders, index::Location, metadata::Metadata};
+use super::{
+    Change, DocumentStore, Restored, Write, folders::Folders, index::Location, metadata::Metadata,
+};
 use crate::{
     durable,
     error::{StoreError, StoreResult},
@@ -37,13 +39,11 @@ impl Store for DocumentStore {
     }
 
     fn snapshot(&self) -> StoreResult<Revision> {
-        self.0.check_open()?;
-        Ok(self.0.index().last)
+        Ok(self.0.open_index()?.last)
     }
 
     fn enumerate(&self, snapshot: Revision) -> StoreResult<Vec<String>> {
-        self.0.check_open()?;
-        let index = self.0.index();
+        let index = self.0.open_index()?;
         let live = index.live().filter(|head| head.revision <= snapshot);
         let mut ids: Vec<String> = live.map(|head| head.id.as_str().to_owned()).collect();
         ids.sort_unstable();
@@ -64,24 +64,25 @@ impl Store for DocumentStore {
     fn import_one(&self, object: Exported) -> StoreResult<()> {
         let metadata: Metadata = serde_json::from_slice(&object.metadata)
             .map_err(|error| StoreError::InvalidArgument(format!("metadata: {error}")))?;
-        let content = Content {
-            content_type: metadata.content_type.clone(),
-            labels: metadata.labels.clone(),
+        let id = DocumentId::parse(&object.id)?;
+        let restored = Restored {
+            metadata,
             body: object.body.to_vec(),
         };
-        self.put(
-            DocumentId::parse(&object.id)?,
-            content,
-            super::Precondition::None,
-        )?;
+        self.write(vec![Write {
+            id,
+            change: Change::Restore(restored),
+            precondition: super::Precondition::None,
+        }])?;
         Ok(())
     }
 
     fn reencrypt_one(&self, id: &str) -> StoreResult<bool> {
         let id = DocumentId::parse(id)?;
         let name = self.0.medium.object_name(&id);
-        let mut suspects = lock(&self.0.commit);
+        let mut unsettled = lock(&self.0.commit);
         self.0.check_open()?;
+        self.0.settle(&mut unsettled)?;
         let slot = self.0.find(&name, &id)?;
         if self.0.medium.is_plain() || slot.location == Location::Adopted {
             return Ok(false);
@@ -93,12 +94,13 @@ impl Store for DocumentStore {
             .0
             .medium
             .encode(&name, head.revision, &head.metadata, &body)?;
-        let fs = self.0.context.root.fs();
-        let objects = &self.0.folders.objects;
-        durable::stage(fs, objects, &[&record])?
-            .rename(&objects.join(name.to_string()))
-            .and_then(|()| durable::sync_dir(fs, objects))
-            .inspect_err(|_| suspects.0.push(name))?;
+        let staged = durable::stage(
+            self.0.context.root.fs(),
+            &self.0.folders.objects,
+            &[&record],
+        )?;
+        self.0.rename_object(&mut unsettled, staged, &name)?;
+        self.0.sync_objects(&mut unsettled)?;
         self.0
             .index_mut()
             .relocate(&name, head.revision, Location::Object);
@@ -120,8 +122,7 @@ impl Store for DocumentStore {
     }
 
     fn references(&self) -> StoreResult<Vec<String>> {
-        self.0.check_open()?;
-        let index = self.0.index();
+        let index = self.0.open_index()?;
         let mut refs: Vec<String> = index
             .live()
             .flat_map(|head| head.metadata.refs.iter().cloned())
@@ -132,10 +133,7 @@ impl Store for DocumentStore {
     }
 
     fn stats(&self) -> StoreResult<StoreStats> {
-        if self.0.closed.load(Ordering::Acquire) {
-            return Err(StoreError::Closed);
-        }
-        let index = self.0.index();
+        let index = self.0.open_index()?;
         Ok(StoreStats {
             objects: index.live_count(),
             body_bytes: index.body_bytes(),

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::metadata::{Head, JSON};
+use vault_crypto::ContentHash;
+
+use super::metadata::{Head, JSON, Metadata};
 use crate::{
     error::{StoreError, StoreResult},
     id::{DocumentId, Revision},
@@ -62,12 +64,9 @@ impl Content {
     }
 
     pub(crate) fn check(&self, limit: u64) -> StoreResult<()> {
-        let size = self.body.len() as u64;
-        if size > limit {
-            return Err(StoreError::TooLarge { size, limit });
-        }
+        check_size(&self.body, limit)?;
         if self.content_type == JSON {
-            serde_json::from_slice::<serde::de::IgnoredAny>(&self.body).map_err(|error| {
+            check_json(&self.body).map_err(|error| {
                 StoreError::InvalidArgument(format!(
                     "the body is not well-formed JSON: {error}; name another content type \
                      if it is not meant to be"
@@ -78,12 +77,52 @@ impl Content {
     }
 }
 
+pub(super) fn check_size(body: &[u8], limit: u64) -> StoreResult<()> {
+    let size = body.len() as u64;
+    if size > limit {
+        Err(StoreError::TooLarge { size, limit })
+    } else {
+        Ok(())
+    }
+}
+
+/// JSON is UTF-8 (RFC 8259, section 8.1), which the parser does not check in strings it skips.
+pub(super) fn check_json(body: &[u8]) -> Result<(), String> {
+    let text = std::str::from_utf8(body).map_err(|error| error.to_string())?;
+    let checked = serde_json::from_str::<serde::de::IgnoredAny>(text);
+    checked.map(|_| ()).map_err(|error| error.to_string())
+}
+
+/// A body with everything that an export recorded of it: times, and fields of later versions, too.
+pub struct Restored {
+    pub(super) metadata: Metadata,
+    pub(super) body: Vec<u8>,
+}
+
+impl Restored {
+    pub(super) fn content_type(&self) -> &str {
+        &self.metadata.content_type
+    }
+
+    /// What is recorded, but for what the body and its new place say.
+    pub(super) fn describe(&self, id: &DocumentId) -> Metadata {
+        let mut metadata = self.metadata.clone();
+        id.as_str().clone_into(&mut metadata.id);
+        metadata.size = self.body.len() as u64;
+        metadata.sha256 = ContentHash::of(&self.body).to_string();
+        metadata.deleted = false;
+        metadata
+    }
+}
+
 /// What is to become of a document.
 pub enum Change {
     /// It gets this content.
     Put(Content),
     /// It gets this content unless it has it already.
     PutIfChanged(Content),
+    /// It gets this content back as it was exported.
+    Restore(Restored),
     /// It is deleted; a tombstone stays.
     Delete,
 }

@@ -7,12 +7,13 @@
 use std::{collections::HashMap, sync::Arc, sync::Mutex};
 
 use vault_crypto::{
-    Fingerprint, KeyPurpose, KeyTable, KeyTableError, NameKey, StorageKey, VaultId,
+    DataKey, Fingerprint, KeyId, KeyPurpose, KeyTable, KeyTableError, NameKey, StorageKey, VaultId,
 };
 
 use super::{State, Vault, VaultOptions};
 use crate::{
     catalogue::Catalogue,
+    durable,
     error::StoreError,
     header::Header,
     key_source::{KeySource, KeySourceError},
@@ -84,10 +85,18 @@ impl Evidence {
         self.header.as_ref().ok()?.as_ref()
     }
 
-    /// The vault, as its header or else a copy of its key table names it.
+    /// The vault, as the key table names it, or else the header.
+    ///
+    /// Where the copies of the table disagree, the header has the casting vote.
     pub fn vault(&self) -> Option<VaultId> {
-        let from_table = || self.copies.infos().next().map(|info| info.vault);
-        self.header().map(|header| header.vault).or_else(from_table)
+        let named: Vec<VaultId> = self.copies.infos().map(|info| info.vault).collect();
+        match named.as_slice() {
+            [first, second] if first == second => Some(*first),
+            _ => {
+                let header = self.header().map(|header| header.vault);
+                header.or(named.first().copied())
+            }
+        }
     }
 }
 
@@ -128,18 +137,23 @@ impl Vault {
     ) -> Result<Self, OpenError> {
         let (table, copies_agree) = match evidence.copies.open(&key) {
             Ok(opened) => opened,
-            Err(KeyTableError::WrongKey { expected, found }) => {
-                return Err(OpenError::WrongKey { expected, found });
-            }
             Err(error) => {
-                // Without a readable table the header still tells a wrong key from damage.
-                if let Some(expected) = evidence.header().map(|header| header.fingerprint) {
-                    let found = key.fingerprint(id);
-                    if found != expected {
-                        return Err(OpenError::WrongKey { expected, found });
+                let found = key.fingerprint(id);
+                let recorded = evidence.header().map(|header| header.fingerprint);
+                return Err(match (error, recorded) {
+                    // The header knows this key: what the table says of another one is damage.
+                    (KeyTableError::WrongKey { .. }, Some(recorded)) if recorded == found => {
+                        OpenError::Damaged(KeyTableError::Damaged.to_string())
                     }
-                }
-                return Err(OpenError::Damaged(error.to_string()));
+                    (KeyTableError::WrongKey { expected, found }, _) => {
+                        OpenError::WrongKey { expected, found }
+                    }
+                    // Without a readable table the header still tells a wrong key from damage.
+                    (_, Some(expected)) if expected != found => {
+                        OpenError::WrongKey { expected, found }
+                    }
+                    (error, _) => OpenError::Damaged(error.to_string()),
+                });
             }
         };
         if table.vault() != id {
@@ -157,12 +171,38 @@ impl Vault {
             backend: backend.to_owned(),
             fingerprint: key.fingerprint(id),
         };
+        durable::sweep(root.fs(), root.path());
+        let catalogue = Self::read_catalogue(&root, evidence, &table)?;
         if evidence.header() != Some(&header) {
             tracing::warn!("the public header was missing, old or damaged; rebuilt");
             header.write(&root)?;
         }
-        root.create_folders()?;
-        Self::assemble(root, header, table, key, options)
+        Self::assemble(root, header, table, catalogue, key, options)
+    }
+
+    fn read_catalogue(
+        root: &DataRoot,
+        evidence: &Evidence,
+        table: &KeyTable,
+    ) -> Result<Catalogue, OpenError> {
+        let (key_id, key) = catalogue_key(table)?;
+        let vault = table.vault();
+        match Catalogue::read(root, vault, key_id, key) {
+            Ok(Some(catalogue)) => Ok(catalogue),
+            // Creation writes the header last: without one, a crash may have come before the
+            // catalogue. With one, or with stores, the catalogue was lost, and an empty one must
+            // not take its place.
+            Ok(None) if matches!(evidence.header, Ok(None)) && !evidence.sealed_files => {
+                Ok(Catalogue::create(root, vault, key_id, key)?)
+            }
+            Ok(None) => Err(OpenError::Damaged(
+                "the catalogue of stores is gone: put back `catalogue` from a backup".to_owned(),
+            )),
+            Err(error @ (StoreError::Damaged { .. } | StoreError::PlaintextRefused { .. })) => {
+                Err(OpenError::Damaged(error.to_string()))
+            }
+            Err(error) => Err(OpenError::Store(error)),
+        }
     }
 
     /// Sets up a vault in an empty data root.
@@ -201,6 +241,9 @@ impl Vault {
         table.add(KeyPurpose::names()).map_err(StoreError::from)?;
         root.create_folders()?;
         keys::write(&root, &table, &key)?;
+        let (key_id, catalogue_key) = catalogue_key(&table)?;
+        let catalogue = Catalogue::create(&root, id, key_id, catalogue_key)?;
+        // Last: a header says that all the rest is there.
         let header = Header {
             vault: id,
             backend: source.backend().to_owned(),
@@ -208,32 +251,22 @@ impl Vault {
         };
         header.write(&root)?;
         tracing::info!(vault = %id, backend = source.backend(), "vault created");
-        Self::assemble(root, header, table, key, options)
+        Self::assemble(root, header, table, catalogue, key, options)
     }
 
     fn assemble(
         root: DataRoot,
         header: Header,
         table: KeyTable,
+        catalogue: Catalogue,
         storage_key: StorageKey,
         options: VaultOptions,
     ) -> Result<Self, OpenError> {
-        let missing = |what| OpenError::Damaged(format!("the key table has no key for {what}"));
-        let (key_id, key) = table
-            .find(&KeyPurpose::catalogue())
-            .ok_or_else(|| missing("the catalogue"))?;
-        let catalogue =
-            Catalogue::read(&root, header.vault, key_id, key).map_err(|error| match error {
-                StoreError::Damaged { .. } | StoreError::PlaintextRefused { .. } => {
-                    OpenError::Damaged(error.to_string())
-                }
-                other => OpenError::Store(other),
-            })?;
         let (_, names) = table
             .find(&KeyPurpose::names())
-            .ok_or_else(|| missing("names"))?;
-        let names = vault_crypto::DataKey::from_bytes(names.expose())
-            .expect("a data key has a data key's length");
+            .ok_or_else(|| missing_key("names"))?;
+        let names =
+            DataKey::from_bytes(names.expose()).expect("a data key has a data key's length");
         Ok(Self {
             id: header.vault,
             fingerprint: header.fingerprint,
@@ -245,9 +278,19 @@ impl Vault {
             state: Mutex::new(State {
                 table,
                 catalogue,
+                orphans: Vec::new(),
                 open: HashMap::new(),
                 closed: false,
             }),
         })
     }
+}
+
+fn catalogue_key(table: &KeyTable) -> Result<(KeyId, &DataKey), OpenError> {
+    let found = table.find(&KeyPurpose::catalogue());
+    found.ok_or_else(|| missing_key("the catalogue"))
+}
+
+fn missing_key(what: &str) -> OpenError {
+    OpenError::Damaged(format!("the key table has no key for {what}"))
 }

@@ -1,0 +1,373 @@
+//! Runs a scenario, then opens the vault in every state a crash may have left and looks at it.
+
+use std::{collections::BTreeMap, ops::ControlFlow, path::Path, sync::Arc};
+
+use vault_crypto::{KeyPurpose, KeyTable, StorageKey};
+use vault_store::{
+    OpenError, Vault,
+    catalogue::Protection,
+    documents::{Content, DocumentStore, Precondition},
+    header::Header,
+};
+
+use crate::support::{
+    crash::{Crash, enumerate},
+    fixture::{Fixture, MARKER, ROOT, body, id, name, new_store},
+    simulated::{Image, Operation},
+    world::{StoreWorld, World, observe, observe_store},
+};
+
+/// What a step works on.
+pub(crate) struct Stage {
+    pub(crate) fixture: Fixture,
+    pub(crate) vault: Option<Vault>,
+}
+
+impl Stage {
+    pub(crate) fn vault(&self) -> &Vault {
+        self.vault.as_ref().expect("the scenario has a vault")
+    }
+
+    pub(crate) fn documents(&self, store: &str) -> Arc<DocumentStore> {
+        self.vault()
+            .documents(&name(store))
+            .expect("open the store")
+    }
+
+    fn observe(&self) -> Option<World> {
+        self.vault
+            .as_ref()
+            .map(|vault| observe(vault).expect("a vault without crash is whole"))
+    }
+}
+
+/// A piece of work that is acknowledged when it returns.
+pub(crate) type Step = fn(&mut Stage);
+
+/// What happens to a vault.
+pub(crate) struct Scenario {
+    pub(crate) name: &'static str,
+    /// Tombstones each store keeps.
+    pub(crate) tombstones: u64,
+    /// Makes what is there beforehand; `None` where there is no vault beforehand.
+    pub(crate) before: Option<Step>,
+    pub(crate) steps: &'static [Step],
+}
+
+/// A scenario that was run, with what was to be seen after each step.
+pub(crate) struct Run {
+    fixture: Fixture,
+    base: Image,
+    log: Vec<Operation>,
+    worlds: Vec<Option<World>>,
+}
+
+/// How many states were looked at.
+#[derive(Default)]
+pub(crate) struct Tally {
+    pub(crate) states: usize,
+    pub(crate) second: usize,
+}
+
+impl Scenario {
+    pub(crate) fn run(&self) -> Run {
+        let fixture = Fixture {
+            tombstones: self.tombstones,
+            ..Fixture::new()
+        };
+        if let Some(before) = self.before {
+            let vault = Some(fixture.create().expect("a new vault"));
+            before(&mut Stage {
+                fixture: fixture.clone(),
+                vault,
+            });
+        }
+        fixture.simulated.settle();
+        run_steps(fixture, self.steps, self.before.is_some())
+    }
+}
+
+/// Opens the vault, runs the steps, and notes what there is to be seen in between.
+fn run_steps(fixture: Fixture, steps: &[Step], exists: bool) -> Run {
+    let base = fixture.simulated.image();
+    let vault = exists.then(|| fixture.open().expect("open the vault"));
+    let mut stage = Stage { fixture, vault };
+    let mut worlds = vec![stage.observe()];
+    for step in steps {
+        step(&mut stage);
+        stage.fixture.simulated.acknowledge();
+        worlds.push(stage.observe());
+    }
+    let mut log = stage.fixture.simulated.log();
+    // What is done after the last answer (a look takes in edits of plain files) proves nothing.
+    let last = log
+        .iter()
+        .rposition(|operation| matches!(operation, Operation::Acknowledged));
+    log.truncate(last.map_or(0, |last| last + 1));
+    Run {
+        fixture: stage.fixture.clone(),
+        base,
+        log,
+        worlds,
+    }
+}
+
+impl Run {
+    pub(crate) fn syncs(&self) -> usize {
+        self.log
+            .iter()
+            .filter(|operation| operation.is_sync())
+            .count()
+    }
+
+    /// What a sync of this number was for, to tell which one is missing.
+    pub(crate) fn sync(&self, number: usize) -> String {
+        let mut syncs = self.log.iter().filter(|operation| operation.is_sync());
+        format!("{:?}", syncs.nth(number))
+    }
+
+    /// Looks at every state; the first thing that is wrong, if any. Crashes again amid the
+    /// recovery from each `second`-th state.
+    pub(crate) fn check(
+        &self,
+        skip_sync: Option<usize>,
+        second: Option<usize>,
+        tally: &mut Tally,
+    ) -> Result<(), String> {
+        let mut wrong = None;
+        let _ = enumerate(&self.base, &self.log, skip_sync, &mut |crash| {
+            tally.states += 1;
+            let mut result = self.look(&crash);
+            if let Some(every) = second.filter(|every| tally.states % every == 0)
+                && result.is_ok()
+            {
+                result = self.crash_again(&crash, tally);
+            }
+            match result {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(what) => {
+                    wrong = Some(format!("after operation {}: {what}", crash.at));
+                    ControlFlow::Break(())
+                }
+            }
+        });
+        wrong.map_or(Ok(()), Err)
+    }
+
+    /// The worlds a crash may have left: all that was acknowledged, and perhaps what was under way.
+    fn allowed(&self, crash: &Crash) -> impl Iterator<Item = &Option<World>> {
+        let before = &self.worlds[crash.acknowledged];
+        std::iter::once(before).chain(self.worlds.get(crash.acknowledged + 1))
+    }
+
+    fn look(&self, crash: &Crash) -> Result<(), String> {
+        let fixture = self.fixture.after(crash.image.clone());
+        let vault = match fixture.open() {
+            Ok(vault) => vault,
+            Err(OpenError::Uninitialized) if self.allowed(crash).any(Option::is_none) => {
+                fixture
+                    .create()
+                    .map_err(|error| format!("create anew: {error}"))?;
+                return Ok(());
+            }
+            Err(error) => return Err(format!("open: {error}")),
+        };
+        let seen = observe(&vault)?;
+        let fits = |world: &Option<World>| match world {
+            Some(world) => *world == seen,
+            // A vault under creation may be there already.
+            None => seen.is_empty(),
+        };
+        if !self.allowed(crash).any(fits) {
+            return Err(format!(
+                "unexpected: {seen:?}, not {:?}",
+                self.worlds[crash.acknowledged]
+            ));
+        }
+        check_plaintext(&fixture, &vault, &seen)?;
+        if crash.acknowledged > 0 && crash.image.tree.len() > 1 {
+            self.check_redundancy(crash, &seen)?;
+        }
+        let acknowledged = self.worlds[crash.acknowledged].clone().unwrap_or_default();
+        go_on(&fixture, &vault, seen, &acknowledged)
+    }
+
+    /// The key table is there twice and the header beside it, so that each can be lost.
+    fn check_redundancy(&self, crash: &Crash, seen: &World) -> Result<(), String> {
+        let keys_written = self.log.iter().any(
+            |operation| matches!(operation, Operation::Rename { to, .. } if to.ends_with("keys.a")),
+        );
+        if !keys_written {
+            return Ok(());
+        }
+        for file in ["keys.a", "keys.b"] {
+            let path = Path::new(ROOT).join(file);
+            if crash.image.file(&path).is_none() {
+                return Err(format!("{file} is gone"));
+            }
+            let fixture = self.fixture.after(crash.image.without(&path));
+            let vault = fixture
+                .open()
+                .map_err(|error| format!("without {file}: {error}"))?;
+            if observe(&vault)? != *seen {
+                return Err(format!("without {file}, other things are seen"));
+            }
+        }
+        self.check_destroyed(crash)?;
+        let header = Header::read(&self.fixture.after(crash.image.clone()).root());
+        match header {
+            Ok(Some(_)) => Ok(()),
+            other => Err(format!("the header is {other:?}")),
+        }
+    }
+
+    /// A store that was removed leaves no key.
+    fn check_destroyed(&self, crash: &Crash) -> Result<(), String> {
+        let kept = &self.worlds[crash.acknowledged];
+        let stores = Path::new(ROOT).join("stores");
+        if kept.as_ref().is_none_or(|kept| !kept.is_empty()) || self.worlds.len() > 2 {
+            return Ok(());
+        }
+        for (vault, key) in &*self
+            .fixture
+            .keyring
+            .0
+            .lock()
+            .expect("no test panics with it")
+        {
+            let key = StorageKey::from_bytes(key).expect("32 bytes");
+            for file in ["keys.a", "keys.b"] {
+                let bytes = crash
+                    .image
+                    .file(&Path::new(ROOT).join(file))
+                    .unwrap_or_default();
+                let table = KeyTable::unwrap(&key, bytes).map_err(|error| error.to_string())?;
+                assert_eq!(table.vault(), *vault);
+                for store in self
+                    .base
+                    .tree
+                    .get(&stores)
+                    .into_iter()
+                    .flat_map(BTreeMap::keys)
+                {
+                    if table.find(&KeyPurpose::store(store)).is_some() {
+                        return Err(format!("{file} has a key of a store that is gone"));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn crash_again(&self, crash: &Crash, tally: &mut Tally) -> Result<(), String> {
+        let fixture = self.fixture.after(crash.image.clone());
+        if matches!(fixture.open(), Err(OpenError::Uninitialized)) {
+            return Ok(());
+        }
+        // What that look mended is part of what may crash.
+        let fixture = self.fixture.after(crash.image.clone());
+        let steps: &[Step] = &[
+            |stage| {
+                for record in stage.vault().stores() {
+                    stage
+                        .documents(record.name.as_str())
+                        .checkpoint()
+                        .expect("checkpoint");
+                }
+            },
+            |stage| {
+                if let Some(record) = stage.vault().stores().first() {
+                    let content = Content::json(body("recovered"));
+                    let store = stage.documents(record.name.as_str());
+                    store
+                        .put(id("a"), content, Precondition::None)
+                        .expect("put");
+                }
+            },
+        ];
+        let run = run_steps(fixture, steps, true);
+        let mut inner = Tally::default();
+        let result = run.check(None, None, &mut inner);
+        tally.second += inner.states;
+        result.map_err(|what| format!("amid recovery, {what}"))
+    }
+}
+
+/// No plaintext anywhere but in plain stores and in files that await migration.
+fn check_plaintext(fixture: &Fixture, vault: &Vault, seen: &World) -> Result<(), String> {
+    let plain = vault
+        .stores()
+        .iter()
+        .any(|record| record.protection == Protection::Plain);
+    let mut documents = seen.values().flat_map(|store| store.documents.values());
+    if plain || documents.any(|document| document.awaits_migration) {
+        return Ok(());
+    }
+    // Files that an interrupted adoption left are swept by whoever adopts again.
+    let adopted_before = seen.values().any(|store| store.documents.is_empty());
+    let image = fixture.simulated.image();
+    for (directory, entries) in &image.tree {
+        for entry in entries.keys() {
+            let path = directory.join(entry);
+            let content = image.file(&path).unwrap_or_default();
+            let found = content
+                .windows(MARKER.len())
+                .any(|run| run == MARKER.as_bytes());
+            if found && !adopted_before {
+                return Err(format!("{} holds plaintext", path.display()));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Writes on, reads back, and opens once more.
+fn go_on(
+    fixture: &Fixture,
+    vault: &Vault,
+    mut expected: World,
+    acknowledged: &World,
+) -> Result<(), String> {
+    for record in vault.stores() {
+        let store = vault
+            .documents(&record.name)
+            .map_err(|error| error.to_string())?;
+        let world = expected.entry(record.name.to_string()).or_default();
+        let known = acknowledged.get(record.name.as_str());
+        let last = known.map_or(0, StoreWorld::last).max(world.last());
+        for document in ["a", "fresh"] {
+            let content = Content::json(body("afterwards"));
+            let head = store
+                .put(id(document), content, Precondition::None)
+                .map_err(|error| format!("put afterwards: {error}"))?;
+            if head.revision().0 <= last {
+                return Err(format!("revision {} after {last}", head.revision()));
+            }
+        }
+        let seen = observe_store(&store)?;
+        let written = ["a", "fresh"].map(|document| seen.documents.get(document));
+        if written
+            .iter()
+            .any(|seen| seen.is_none_or(|seen| seen.body.as_bytes() != body("afterwards")))
+        {
+            return Err("what was put afterwards is not there".to_owned());
+        }
+        for (document, before) in &world.documents {
+            if document != "a" && seen.documents.get(document) != Some(before) {
+                return Err(format!("{document} changed afterwards"));
+            }
+        }
+        *world = seen;
+    }
+    vault
+        .create_store(new_store("afterwards", Protection::Protected))
+        .map_err(|error| format!("create a store afterwards: {error}"))?;
+    expected.insert("afterwards".to_owned(), StoreWorld::default());
+    let again = fixture.after(fixture.simulated.image()).open();
+    let again = observe(&again.map_err(|error| format!("open again: {error}"))?)?;
+    if again == expected {
+        Ok(())
+    } else {
+        Err(format!("opened again: {again:?}, not {expected:?}"))
+    }
+}

@@ -1,0 +1,9 @@
+//! What several tests share.
+
+pub(crate) mod crash;
+pub(crate) mod disk;
+pub(crate) mod faulty;
+pub(crate) mod fixture;
+pub(crate) mod scripted;
+pub(crate) mod simulated;
+pub(crate) mod world;
