@@ -9,14 +9,15 @@ use std::{
 };
 
 use vault_store::{
-    StoreError,
+    DataRoot, StoreError, Vault,
     catalogue::Protection,
     documents::{DocumentStore, Precondition},
     vault::VaultOptions,
 };
 
 use crate::support::{
-    fixture::{Fixture, body, content, id, name, new_store, put},
+    fixture::{Fixture, ROOT, body, content, id, name, new_store, put, store_of},
+    gate::{Gate, PATIENCE},
     world::{observe, observe_store},
 };
 
@@ -66,6 +67,41 @@ fn concurrent_writers_get_revisions_of_their_own() {
     }
 }
 
+/// Between the rename of a new object and the sync that acknowledges it, the file on disk is ahead
+/// of what the store says. Whoever reads then waits for the outcome.
+#[test]
+fn a_read_amid_an_overwrite_sees_no_damage() {
+    let fixture = Fixture::new();
+    let (vault, store) = store_of(&fixture, Protection::Protected);
+    put(&store, "a", "before");
+    vault.close();
+    let objects = fixture.root().store(store.record().id).join("objects");
+    let (gate, keeper) = Gate::new(fixture.simulated.clone(), move |call, path| {
+        call == "sync" && path == objects
+    });
+    let root = DataRoot::new(Arc::new(gate), ROOT.into());
+    let vault = Vault::open(root, &fixture.keyring, fixture.options()).expect("open");
+    let store = vault.documents(&name("notes")).expect("open");
+    std::thread::scope(|scope| {
+        keeper.arm();
+        let writer = scope.spawn(|| put(&store, "a", "after"));
+        keeper
+            .reached
+            .recv_timeout(PATIENCE)
+            .expect("renamed, not synced");
+        while keeper.opened.try_recv().is_ok() {}
+        let reader = scope.spawn(|| store.get(&id("a")).map(|document| document.body));
+        keeper
+            .opened
+            .recv_timeout(PATIENCE)
+            .expect("the reader opens the new file");
+        drop(keeper);
+        let read = reader.join().expect("no panic").expect("no damage");
+        assert_eq!(**read, body("after"));
+        writer.join().expect("no panic");
+    });
+}
+
 /// Reads while records move from journals to files, and are replaced: never an error, never an
 /// old body under a new head.
 #[test]
@@ -76,7 +112,7 @@ fn reads_go_on_while_records_move() {
         background: true,
         ..fixture.options()
     };
-    let vault = vault_store::Vault::open(fixture.root(), &fixture.keyring, options).expect("open");
+    let vault = Vault::open(fixture.root(), &fixture.keyring, options).expect("open");
     for protection in [Protection::Protected, Protection::Plain] {
         let text = format!("{protection:?}");
         vault

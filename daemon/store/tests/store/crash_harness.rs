@@ -138,9 +138,7 @@ impl Run {
         let _ = enumerate(&self.base, &self.log, skip_sync, &mut |crash| {
             tally.states += 1;
             let mut result = self.look(&crash);
-            if let Some(every) = second.filter(|every| tally.states % every == 0)
-                && result.is_ok()
-            {
+            if result.is_ok() && second.is_some_and(|every| tally.states.is_multiple_of(every)) {
                 result = self.crash_again(&crash, tally);
             }
             match result {
@@ -194,6 +192,7 @@ impl Run {
 
     /// The key table is there twice and the header beside it, so that each can be lost.
     fn check_redundancy(&self, crash: &Crash, seen: &World) -> Result<(), String> {
+        self.check_destroyed(crash)?;
         let keys_written = self.log.iter().any(
             |operation| matches!(operation, Operation::Rename { to, .. } if to.ends_with("keys.a")),
         );
@@ -213,7 +212,6 @@ impl Run {
                 return Err(format!("without {file}, other things are seen"));
             }
         }
-        self.check_destroyed(crash)?;
         let header = Header::read(&self.fixture.after(crash.image.clone()).root());
         match header {
             Ok(Some(_)) => Ok(()),
@@ -294,7 +292,11 @@ impl Run {
 }
 
 /// No plaintext anywhere but in plain stores and in files that await migration.
-fn check_plaintext(fixture: &Fixture, vault: &Vault, seen: &World) -> Result<(), String> {
+pub(crate) fn check_plaintext(
+    fixture: &Fixture,
+    vault: &Vault,
+    seen: &World,
+) -> Result<(), String> {
     let plain = vault
         .stores()
         .iter()

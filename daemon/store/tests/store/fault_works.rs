@@ -17,7 +17,7 @@ pub(crate) const STORE: &str = "chat/conversations";
 pub(crate) struct Work {
     pub(crate) name: &'static str,
     pub(crate) before: fn(&Vault),
-    pub(crate) work: fn(&Vault) -> StoreResult<()>,
+    pub(crate) run: fn(&Vault) -> StoreResult<()>,
 }
 
 pub(crate) fn documents(vault: &Vault) -> StoreResult<Arc<DocumentStore>> {
@@ -131,81 +131,81 @@ pub(crate) const WORKS: &[Work] = &[
     Work {
         name: "put",
         before: protected,
-        work: put_new,
+        run: put_new,
     },
     Work {
         name: "overwrite",
         before: protected,
-        work: overwrite,
+        run: overwrite,
     },
     Work {
         name: "delete",
         before: protected,
-        work: delete,
+        run: delete,
     },
     Work {
         name: "batch",
         before: protected,
-        work: batch,
+        run: batch,
     },
     Work {
         name: "checkpoint",
         before: with_journal,
-        work: checkpoint,
+        run: checkpoint,
     },
     Work {
         name: "overwrite what is in a journal",
         before: with_journal,
-        work: overwrite,
+        run: overwrite,
     },
     Work {
         name: "adopt",
         before: empty,
-        work: adopt,
+        run: adopt,
     },
     Work {
         name: "migrate",
         before: adopted,
-        work: migrate,
+        run: migrate,
     },
     Work {
         name: "overwrite what was adopted",
         before: adopted,
-        work: overwrite,
+        run: overwrite,
     },
     Work {
         name: "patch",
         before: protected,
-        work: patch,
+        run: patch,
     },
     Work {
         name: "create store",
         before: protected,
-        work: create_store,
+        run: create_store,
     },
     Work {
         name: "remove store",
         before: protected,
-        work: remove_store,
+        run: remove_store,
     },
     Work {
         name: "reencrypt",
         before: with_journal,
-        work: reencrypt,
+        run: reencrypt,
     },
     Work {
         name: "plain overwrite",
         before: plain,
-        work: overwrite,
+        run: overwrite,
     },
     Work {
         name: "plain delete",
         before: plain,
-        work: delete,
+        run: delete,
     },
     Work {
         name: "plain batch",
         before: plain,
-        work: batch,
+        run: batch,
     },
 ];

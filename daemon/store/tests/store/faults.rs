@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 use vault_store::{DataRoot, DiskFileSystem, StoreError, Vault, documents::Precondition};
 
 use crate::{
+    crash_harness::check_plaintext,
     fault_works::{STORE, WORKS, Work, adopted, documents, plain, with_journal},
     support::{
         crash::sample_final,
@@ -36,7 +37,7 @@ fn undisturbed(work: &Work) -> (Bodies, Bodies) {
     let vault = fixture.create().expect("a new vault");
     (work.before)(&vault);
     let before = bodies(&observe(&vault).expect("whole"));
-    (work.work)(&vault).expect("nothing goes wrong");
+    (work.run)(&vault).expect("nothing goes wrong");
     (before, bodies(&observe(&vault).expect("whole")))
 }
 
@@ -58,10 +59,10 @@ fn disturbed(
     let last = observe(&vault)
         .expect("whole")
         .get(STORE)
-        .map_or(0, |store| store.last());
+        .map_or(0, StoreWorld::last);
 
     faulty.strike(call, fault);
-    let result = (work.work)(&vault);
+    let result = (work.run)(&vault);
     match faulty.heal() {
         Struck::Never => return None,
         Struck::Elsewhere => return Some(()),
@@ -101,6 +102,10 @@ fn disturbed(
             fits(&bodies(&world)),
             "{context}: {result:?}, after a crash {world:?}"
         );
+    }
+
+    if result.is_ok() {
+        check_plaintext(&fixture, &vault, &live).unwrap_or_else(|what| panic!("{context}: {what}"));
     }
 
     // The store lives, and what it says from now on, it keeps.
@@ -224,7 +229,7 @@ fn faults_over_a_real_disk_lose_nothing() {
                 let vault = vault.expect("a new vault");
                 (work.before)(&vault);
                 faulty.strike(call, fault);
-                let result = (work.work)(&vault);
+                let result = (work.run)(&vault);
                 if faulty.heal() == Struck::Never {
                     break;
                 }

@@ -5,11 +5,15 @@ use std::sync::Arc;
 use vault_store::{
     Revision, StoreError, Vault,
     catalogue::Protection,
-    documents::{DocumentStore, Precondition},
+    documents::{AdoptedFile, DocumentStore, Precondition},
+    durable::replace,
     kind::Store as _,
 };
 
-use crate::support::fixture::{Fixture, body, content, id, name, new_store, put, store_of};
+use crate::support::{
+    faulty::{Fault, FaultyFileSystem, Struck},
+    fixture::{Fixture, body, content, id, name, new_store, put, store_of, write_put},
+};
 
 fn reopen(fixture: &Fixture) -> (Vault, Arc<DocumentStore>) {
     let vault = fixture.open().expect("open");
@@ -132,36 +136,39 @@ fn closing_ends_watches_and_refuses_calls() {
     );
 }
 
+/// Closed at every moment of a write, again and again, since each moment is short.
 #[test]
 fn a_closed_store_loses_nothing_it_acknowledged() {
-    for protection in [Protection::Protected, Protection::Plain] {
+    for round in 0..120 {
+        let protection = if round % 3 == 0 {
+            Protection::Protected
+        } else {
+            Protection::Plain
+        };
         let fixture = Fixture::new();
         let (vault, store) = store_of(&fixture, protection);
-        let store = Arc::new(store);
         let written = std::thread::scope(|scope| {
-            let writers: Vec<_> = (0..4)
-                .map(|writer| {
-                    let store = Arc::clone(&store);
-                    scope.spawn(move || {
-                        let ids = (0..).map(|n| format!("{writer}-{n}"));
-                        let put = |document: &String| {
-                            store
-                                .put(id(document), content(document), Precondition::None)
-                                .is_ok()
-                        };
-                        ids.take_while(put).collect::<Vec<_>>()
-                    })
+            let write = |writer: usize| {
+                let store = &store;
+                scope.spawn(move || {
+                    let put = |document: &String| {
+                        store
+                            .put(id(document), content(document), Precondition::None)
+                            .is_ok()
+                    };
+                    let ids = (0..).map(|n| format!("{writer}-{n}"));
+                    ids.take_while(put).collect::<Vec<_>>()
                 })
-                .collect();
-            // Closed amid the writes.
-            while store.stats().expect("open").objects < 40 {
+            };
+            let writers: Vec<_> = (0..=round % 2).map(write).collect();
+            while store.stats().expect("open").objects < 3 {
                 std::thread::yield_now();
             }
             vault.close();
-            writers
+            let written = writers
                 .into_iter()
-                .flat_map(|one| one.join().expect("no panic"))
-                .collect::<Vec<_>>()
+                .flat_map(|one| one.join().expect("no panic"));
+            written.collect::<Vec<_>>()
         });
         let (_vault, store) = reopen(&fixture);
         for document in written {
@@ -169,6 +176,108 @@ fn a_closed_store_loses_nothing_it_acknowledged() {
             let found = found.unwrap_or_else(|error| panic!("{protection:?}: {error}"));
             assert_eq!(**found.body, body(&document));
         }
+    }
+}
+
+/// A journal that waits to be applied is not taken for one that was.
+#[test]
+fn what_was_read_from_a_plain_store_survives_its_closing() {
+    let mut seen = 0;
+    for call in 0.. {
+        let mut fixture = Fixture::new();
+        drop(store_of(&fixture, Protection::Plain));
+        let faulty = FaultyFileSystem::new(Arc::clone(&fixture.fs), None);
+        fixture.fs = Arc::new(faulty.clone());
+        let (vault, store) = reopen(&fixture);
+        faulty.strike(call, Fault::Broken);
+        let put = store.put(id("a"), content("x"), Precondition::None);
+        if faulty.heal() == Struck::Never {
+            break;
+        }
+        let was_there = store.get(&id("a")).is_ok();
+        vault.close();
+        let _ = store.checkpoint();
+        let (_vault, store) = reopen(&fixture);
+        assert!(
+            store.get(&id("a")).is_ok() || !was_there,
+            "call {call}: {put:?}"
+        );
+        seen += usize::from(was_there && put.is_err());
+    }
+    assert!(seen > 0);
+}
+
+#[test]
+fn a_migration_cut_off_by_a_close_forgets_no_file() {
+    let fixture = Fixture::new();
+    let (vault, store) = store_of(&fixture, Protection::Protected);
+    let mut adoption = store.adopt().expect("an empty store");
+    for document in ["a", "b"] {
+        let path = format!("{document}.json");
+        adoption
+            .add(&AdoptedFile {
+                path,
+                body: body(document),
+            })
+            .expect("add");
+    }
+    adoption.finish().expect("finish");
+    let adopted = fixture.root().store(store.record().id).join("adopted");
+    replace(&*fixture.fs, &adopted, "b.json", &[b"changed"]).expect("change");
+    let cut_off = store.migrate(|progress| {
+        if progress.done == 1 {
+            vault.close();
+        }
+    });
+    assert!(matches!(cut_off, Err(StoreError::Closed)), "{cut_off:?}");
+    let (_vault, store) = reopen(&fixture);
+    assert!(!store.head(&id("a")).expect("there").awaits_migration());
+    replace(&*fixture.fs, &adopted, "b.json", &[&body("b")]).expect("change back");
+    assert_eq!(
+        **store.get(&id("b")).expect("still recorded").body,
+        body("b")
+    );
+}
+
+/// What keeps a journal from being removed keeps the tombstones that hold its records down.
+#[test]
+fn nothing_is_forgotten_over_a_journal_that_stays() {
+    let fixture = Fixture {
+        tombstones: 0,
+        ..Fixture::new()
+    };
+    let (vault, store) = store_of(&fixture, Protection::Protected);
+    store
+        .write(vec![write_put("damaged", "x"), write_put("deleted", "x")])
+        .expect("batch");
+    store
+        .delete(&id("deleted"), Precondition::None)
+        .expect("delete");
+    vault.close();
+    let journals = fixture.root().store(store.record().id).join("journal");
+    let journal = journals.join("0000000000000001");
+    let mut bytes = fixture
+        .simulated
+        .image()
+        .file(&journal)
+        .expect("there")
+        .to_vec();
+    bytes[8 + 40 + 100] ^= 1;
+    replace(&*fixture.fs, &journals, "0000000000000001", &[&bytes]).expect("damage");
+    for _ in 0..2 {
+        let (vault, store) = reopen(&fixture);
+        let damaged = store.get(&id("damaged")).err();
+        assert!(
+            matches!(damaged, Some(StoreError::Damaged { .. })),
+            "{damaged:?}"
+        );
+        let deleted = store.get(&id("deleted")).err();
+        assert!(
+            matches!(deleted, Some(StoreError::NoSuchDocument { .. })),
+            "{deleted:?}"
+        );
+        store.checkpoint().expect("checkpoint");
+        vault.close();
     }
 }
 

@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod adoption;
 mod concurrency;
 mod conformance;
 mod crash_harness;

@@ -6,9 +6,7 @@ use std::{
     sync::atomic::Ordering,
 };
 
-use vault_store::{
-    KeySourceError, OpenError, Vault, catalogue::Protection, header::Header,
-};
+use vault_store::{KeySourceError, OpenError, Vault, catalogue::Protection, header::Header};
 
 use crate::support::{
     fixture::{Fixture, ROOT, name, new_store, put},
@@ -174,7 +172,7 @@ fn opening_never_makes_a_key() {
             );
             match result {
                 Ok(vault) => {
-                    assert_eq!(observe(&vault).expect("whole")["notes"].documents.len(), 1)
+                    assert_eq!(observe(&vault).expect("whole")["notes"].documents.len(), 1);
                 }
                 Err(_) => assert!(fixture.simulated.image() == image, "{root}, {answer:?}"),
             }

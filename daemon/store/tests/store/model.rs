@@ -250,7 +250,7 @@ fn run(protection: Protection, actions: Vec<Action>) {
         match action {
             Action::Batch(edits) => batch(&subject, &mut model, edits),
             Action::Patch(number, n, condition) => {
-                patch(&subject, &mut model, number, n, condition)
+                patch(&subject, &mut model, number, n, condition);
             }
             Action::Changes(since) => {
                 let changes = subject

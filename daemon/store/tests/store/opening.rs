@@ -1,70 +1,20 @@
 //! Opening a large store keeps nobody else waiting; a root is locked and private.
 
 use std::{
-    io,
     path::Path,
-    sync::{Arc, Mutex, mpsc},
-    time::Duration,
+    sync::{Arc, mpsc},
 };
 
 use vault_store::{
-    DataRoot, FileSystem, Vault,
+    DataRoot, Vault,
     catalogue::Protection,
-    fs::{EntryKind, NewFile, OpenFile},
     root::{RootLock, RootLockError},
 };
 
 use crate::support::{
     fixture::{Fixture, ROOT, name, new_store, put},
-    simulated::SimulatedFileSystem,
+    gate::{Gate, PATIENCE},
 };
-
-/// Stops at the listing of a chosen folder until it is let go on.
-struct Gate {
-    inner: SimulatedFileSystem,
-    folder: std::path::PathBuf,
-    reached: mpsc::Sender<()>,
-    released: Mutex<mpsc::Receiver<()>>,
-}
-
-impl FileSystem for Gate {
-    fn read_dir(&self, path: &Path) -> io::Result<Vec<(String, EntryKind)>> {
-        if path == self.folder {
-            let _ = self.reached.send(());
-            // Ends when the test drops the other side.
-            let _ = self.released.lock().expect("no panic inside").recv();
-        }
-        self.inner.read_dir(path)
-    }
-
-    fn create_new(&self, path: &Path) -> io::Result<Box<dyn NewFile>> {
-        self.inner.create_new(path)
-    }
-
-    fn open(&self, path: &Path) -> io::Result<Box<dyn OpenFile>> {
-        self.inner.open(path)
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.inner.rename(from, to)
-    }
-
-    fn remove_file(&self, path: &Path) -> io::Result<()> {
-        self.inner.remove_file(path)
-    }
-
-    fn create_dir(&self, path: &Path) -> io::Result<()> {
-        self.inner.create_dir(path)
-    }
-
-    fn remove_dir(&self, path: &Path) -> io::Result<()> {
-        self.inner.remove_dir(path)
-    }
-
-    fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        self.inner.sync_dir(path)
-    }
-}
 
 #[test]
 fn opening_one_store_keeps_no_other_waiting() {
@@ -77,22 +27,20 @@ fn opening_one_store_keeps_no_other_waiting() {
         .create_store(new_store("small", Protection::Protected))
         .expect("a new store");
     drop(vault);
-    let (reached, is_reached) = mpsc::channel();
-    let (release, released) = mpsc::channel::<()>();
-    let gate = Gate {
-        inner: fixture.simulated.clone(),
-        folder: fixture.root().store(large.id).join("objects"),
-        reached,
-        released: Mutex::new(released),
-    };
+    let objects = fixture.root().store(large.id).join("objects");
+    let (gate, keeper) = Gate::new(fixture.simulated.clone(), move |call, path| {
+        call == "list" && path == objects
+    });
+    keeper.arm();
     let root = DataRoot::new(Arc::new(gate), ROOT.into());
     let vault = Vault::open(root, &fixture.keyring, fixture.options()).expect("open");
-    let patience = Duration::from_secs(20);
+    let patience = PATIENCE;
     std::thread::scope(|scope| {
         let (done, is_done) = mpsc::channel();
         let vault = &vault;
         let opener = scope.spawn(move || vault.documents(&name("large")).map(|_| ()));
-        is_reached
+        keeper
+            .reached
             .recv_timeout(patience)
             .expect("the large store is being opened");
         scope.spawn(move || {
@@ -104,7 +52,7 @@ fn opening_one_store_keeps_no_other_waiting() {
             done.send(()).expect("the test waits for it");
         });
         let others = is_done.recv_timeout(patience);
-        drop(release);
+        drop(keeper);
         // Let go on even if the others failed, so that the test ends.
         let _ = opener.join();
         others.expect("the others did not wait");

@@ -5,13 +5,13 @@ use std::{fs, path::Path};
 use vault_store::{
     StoreError,
     catalogue::Protection,
-    documents::{AdoptedFile, DocumentStore, Listed, Precondition},
+    documents::{DocumentStore, Listed, Precondition},
     kind::Store as _,
 };
 
 use crate::support::{
     disk::{OnDisk, files},
-    fixture::{body, content, id, put},
+    fixture::{body, content, id, put, write_put},
 };
 
 fn is_damaged<T>(result: Result<T, StoreError>, names: &str) {
@@ -23,10 +23,10 @@ fn is_damaged<T>(result: Result<T, StoreError>, names: &str) {
     }
 }
 
-fn is_refused<T>(result: Result<T, StoreError>, names: &str) {
+pub(crate) fn is_refused<T>(result: Result<T, StoreError>, names: &str) {
     match result.err() {
         Some(StoreError::PlaintextRefused { object, .. }) => {
-            assert!(object.contains(names), "{object}")
+            assert!(object.contains(names), "{object}");
         }
         other => panic!("{other:?}"),
     }
@@ -121,7 +121,8 @@ fn an_older_file_put_back_under_a_running_store_is_damaged() {
 
 #[test]
 fn every_kind_of_damage_is_named_kept_and_cleared_on_request() {
-    let damages: [(&str, fn(&Path)); 6] = [
+    type Damage = fn(&Path);
+    let damages: [(&str, Damage); 6] = [
         ("flipped body", |path| flip(path, |len| len - 1)),
         ("flipped head", |path| flip(path, |_| 100)),
         ("flipped revision", |path| flip(path, |_| 20)),
@@ -140,7 +141,7 @@ fn every_kind_of_damage_is_named_kept_and_cleared_on_request() {
         let path = disk.object_of(&store, || put(&store, "a", "x"));
         let last = store.snapshot().expect("open");
         damage(&path);
-        let damaged = fs::read(&path).expect("read");
+        let left = fs::read(&path).expect("read");
         disk.reopen();
         let store = disk.documents("notes");
         let error = store.get(&id("a")).err();
@@ -155,7 +156,7 @@ fn every_kind_of_damage_is_named_kept_and_cleared_on_request() {
                 .is_err(),
             "{what}"
         );
-        assert_eq!(fs::read(&path).expect("read"), damaged, "{what}");
+        assert_eq!(fs::read(&path).expect("read"), left, "{what}");
         assert_eq!(**store.get(&id("other")).expect("whole").body, body("x"));
 
         let tombstone = store
@@ -166,7 +167,7 @@ fn every_kind_of_damage_is_named_kept_and_cleared_on_request() {
         assert_eq!(aside.len(), 1, "{what}");
         assert_eq!(
             fs::read(&aside[0]).expect("read"),
-            damaged,
+            left,
             "{what}: nothing of it is lost"
         );
         let gone = store.get(&id("a")).err();
@@ -210,7 +211,7 @@ fn a_damaged_journal_record_is_named_and_kept() {
     let mut disk = OnDisk::new();
     let store = disk.store("notes", Protection::Protected);
     put(&store, "a", "old");
-    let writes = ["a", "b"].map(|document| crate::support::fixture::write_put(document, "new"));
+    let writes = ["a", "b"].map(|document| write_put(document, "new"));
     store.write(writes.into()).expect("batch");
     let journal = files(&disk.folder(&store).join("journal")).remove(0);
     // In the head of the first record: magic, name and length come before it.
@@ -229,6 +230,28 @@ fn a_damaged_journal_record_is_named_and_kept() {
     disk.reopen();
     let store = disk.documents("notes");
     assert_eq!(listed(&store), (vec!["b".to_owned()], 0));
+}
+
+/// An older journal under the name of a newer one would bring back what was replaced.
+#[test]
+fn an_older_journal_put_in_the_place_of_a_newer_one_is_damage() {
+    let mut disk = OnDisk::new();
+    let store = disk.store("notes", Protection::Protected);
+    let batch = |text| {
+        store
+            .write(vec![write_put("a", text), write_put("b", text)])
+            .expect("batch");
+    };
+    batch("old");
+    let journals = disk.folder(&store).join("journal");
+    let old = files(&journals).remove(0);
+    batch("new");
+    let mut both = files(&journals);
+    both.retain(|path| *path != old);
+    fs::rename(&old, &both[0]).expect("rename");
+    disk.reopen();
+    is_damaged(disk.documents("notes").get(&id("a")), "`a`");
+    assert_eq!(listed(&disk.documents("notes")), (Vec::new(), 2));
 }
 
 #[test]
@@ -274,89 +297,6 @@ fn a_planted_link_or_folder_is_refused() {
     assert!(elsewhere.exists(), "what the link led to is left alone");
     put(&store, "a", "again");
     assert!(fs::symlink_metadata(&a).expect("there").is_file());
-}
-
-#[test]
-fn only_recorded_files_are_read_as_plaintext() {
-    let mut disk = OnDisk::new();
-    let store = disk.store("notes", Protection::Protected);
-    let mut adoption = store.adopt().expect("an empty store");
-    for document in ["a", "b", "c"] {
-        let path = format!("{document}.json");
-        adoption
-            .add(&AdoptedFile {
-                path,
-                body: body(document),
-            })
-            .expect("add");
-    }
-    for (path, bytes) in [
-        ("a.json", body("twice")),
-        ("x.txt", body("x")),
-        ("y.json", b"{".to_vec()),
-    ] {
-        let refused = adoption.add(&AdoptedFile {
-            path: path.to_owned(),
-            body: bytes,
-        });
-        assert!(
-            matches!(refused, Err(StoreError::InvalidArgument(_))),
-            "{path}: {refused:?}"
-        );
-    }
-    assert_eq!(adoption.finish().expect("finish"), 3);
-    assert!(store.adopt().is_err(), "not into a store with documents");
-    let adopted = disk.folder(&store).join("adopted");
-    fs::write(adopted.join("planted.json"), body("planted")).expect("write");
-    fs::write(adopted.join("b.json"), body("changed")).expect("write");
-    disk.reopen();
-    let store = disk.documents("notes");
-    assert_eq!(**store.get(&id("a")).expect("recorded").body, body("a"));
-    assert!(store.head(&id("a")).expect("there").awaits_migration());
-    is_refused(store.get(&id("planted")), "`planted`");
-    is_refused(store.get(&id("b")), "`b`");
-
-    let mut failed = Vec::new();
-    let mut done = 0;
-    store
-        .migrate(|progress| {
-            failed.extend(progress.failed.map(|(id, _)| id));
-            done = progress.done;
-        })
-        .expect("migrate");
-    assert_eq!(
-        (failed, done),
-        (vec!["b".to_owned()], 2),
-        "the others go on"
-    );
-    assert_eq!(store.stats().expect("open").awaiting_migration, 1);
-    disk.reopen();
-    let store = disk.documents("notes");
-    assert_eq!(**store.get(&id("c")).expect("sealed").body, body("c"));
-    assert!(!store.head(&id("c")).expect("there").awaits_migration());
-    is_refused(store.get(&id("b")), "`b`");
-    // Its owner decides: what is written to it is sealed.
-    put(&store, "b", "written");
-    assert_eq!(files(&adopted), [adopted.join("planted.json")]);
-}
-
-#[test]
-fn an_adoption_that_is_dropped_leaves_nothing() {
-    let disk = OnDisk::new();
-    let store = disk.store("notes", Protection::Protected);
-    let mut adoption = store.adopt().expect("an empty store");
-    adoption
-        .add(&AdoptedFile {
-            path: "a.json".to_owned(),
-            body: body("a"),
-        })
-        .expect("add");
-    drop(adoption);
-    assert!(matches!(
-        store.get(&id("a")).err(),
-        Some(StoreError::NoSuchDocument { .. })
-    ));
-    assert!(files(&disk.folder(&store).join("adopted")).is_empty());
 }
 
 #[test]

@@ -135,7 +135,11 @@ impl Disk {
             choices.push((0..count).map(|other| other == one).collect());
             choices.push((0..count).map(|other| other != one).collect());
         }
-        let sample = |_| (0..count).map(|_| random.next() % 2 == 0).collect();
+        let sample = |_| {
+            (0..count)
+                .map(|_| random.next().is_multiple_of(2))
+                .collect()
+        };
         choices.extend((0..SAMPLES).map(sample));
         choices
     }
@@ -294,7 +298,11 @@ pub(crate) fn sample_final(base: &Image, log: &[Operation], seed: u64) -> Vec<Im
     let count = disk.pending.len();
     let mut choices = vec![vec![false; count], vec![true; count]];
     let samples = if count > 1 { 2 } else { 0 };
-    choices.extend((0..samples).map(|_| (0..count).map(|_| random.next() % 2 == 0).collect()));
+    choices.extend((0..samples).map(|_| {
+        (0..count)
+            .map(|_| random.next().is_multiple_of(2))
+            .collect()
+    }));
     let mut images = Vec::new();
     for kept in choices {
         let mut torn = Vec::new();

@@ -4,6 +4,7 @@ pub(crate) mod crash;
 pub(crate) mod disk;
 pub(crate) mod faulty;
 pub(crate) mod fixture;
+pub(crate) mod gate;
 pub(crate) mod scripted;
 pub(crate) mod simulated;
 pub(crate) mod world;

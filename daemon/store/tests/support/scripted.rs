@@ -57,8 +57,8 @@ impl Scripted {
             saving,
             right: right.to_vec(),
             saved: Mutex::default(),
-            pub(crate) loads: AtomicUsize::default(),
-            pub(crate) saves: AtomicUsize::default(),
+            loads: AtomicUsize::default(),
+            saves: AtomicUsize::default(),
         }
     }
 }
