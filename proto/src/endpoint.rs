@@ -39,7 +39,9 @@ pub const SOCKET_VARIABLE: &str = "VAULTD_SOCKET";
 
 /// A path from the environment; relative ones are ignored, as the XDG specification asks.
 fn variable(name: &str) -> Option<PathBuf> {
-    env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
+    env::var_os(name)
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute())
 }
 
 /// The data root of a user who names none: `$XDG_DATA_HOME/vaultd`,
@@ -98,8 +100,12 @@ impl Place {
     /// Works out both from what the caller named, then the environment, then the platform's
     /// default. Creates nothing.
     pub fn resolve(data_root: Option<&Path>, socket: Option<&Path>) -> io::Result<Self> {
-        let default = default_data_root().map(|path| absolute(&path)).transpose()?;
-        let named = data_root.map(Path::to_owned).or_else(|| env::var_os(DATA_DIR_VARIABLE).map(Into::into));
+        let default = default_data_root()
+            .map(|path| absolute(&path))
+            .transpose()?;
+        let named = data_root
+            .map(Path::to_owned)
+            .or_else(|| env::var_os(DATA_DIR_VARIABLE).map(Into::into));
         let data_root = match named {
             Some(path) => absolute(&path)?,
             None => default.clone().ok_or_else(|| {
@@ -109,7 +115,9 @@ impl Place {
                 )
             })?,
         };
-        let named = socket.map(Path::to_owned).or_else(|| env::var_os(SOCKET_VARIABLE).map(Into::into));
+        let named = socket
+            .map(Path::to_owned)
+            .or_else(|| env::var_os(SOCKET_VARIABLE).map(Into::into));
         let socket = match named {
             Some(path) => std::path::absolute(path)?,
             None => socket_path(&data_root, default.as_deref(), runtime_dir().as_deref()),
@@ -124,8 +132,14 @@ fn absolute(path: &Path) -> io::Result<PathBuf> {
     let path = std::path::absolute(path)?;
     for ancestor in path.ancestors() {
         if let Ok(resolved) = fs::canonicalize(ancestor) {
-            let rest = path.strip_prefix(ancestor).expect("an ancestor is a prefix");
-            return Ok(if rest.as_os_str().is_empty() { resolved } else { resolved.join(rest) });
+            let rest = path
+                .strip_prefix(ancestor)
+                .expect("an ancestor is a prefix");
+            return Ok(if rest.as_os_str().is_empty() {
+                resolved
+            } else {
+                resolved.join(rest)
+            });
         }
     }
     Ok(path)

@@ -14,8 +14,7 @@ pub mod v1 {
 
 /// The compiled `FileDescriptorSet` of every file of the contract, for reflection and for tests
 /// that walk every method.
-pub const FILE_DESCRIPTOR_SET: &[u8] =
-    include_bytes!(concat!(env!("OUT_DIR"), "/vault.v1.bin"));
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/vault.v1.bin"));
 
 /// Largest body that a unary call carries, in bytes (1 MiB): above it, bodies stream.
 pub const UNARY_BODY_LIMIT: usize = 1 << 20;

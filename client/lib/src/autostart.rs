@@ -40,10 +40,16 @@ pub(crate) async fn start(place: &Place) -> Result<Channel, Error> {
             Err(Error::NoDaemon { .. }) if begun.elapsed() < DEADLINE => {}
             dialled => return dialled,
         }
-        if let Some(status) = child.try_wait().map_err(|error| failed(error.to_string()))? {
+        if let Some(status) = child
+            .try_wait()
+            .map_err(|error| failed(error.to_string()))?
+        {
             if status.code() != Some(ALREADY_RUNNING) {
                 let said = log.said();
-                return Err(failed(format!("{} ended with {status}: {said}", program.display())));
+                return Err(failed(format!(
+                    "{} ended with {status}: {said}",
+                    program.display()
+                )));
             }
             // Another one held the vault at that moment: it will answer soon, or it was just about
             // to end, and then this one starts.
@@ -57,7 +63,9 @@ pub(crate) async fn start(place: &Place) -> Result<Channel, Error> {
 /// Where the daemon's program is: beside this program, else on `PATH`.
 pub fn daemon_program() -> Result<PathBuf, Error> {
     let name = format!("vaultd{}", env::consts::EXE_SUFFIX);
-    let beside = env::current_exe().ok().and_then(|program| Some(program.parent()?.join(&name)));
+    let beside = env::current_exe()
+        .ok()
+        .and_then(|program| Some(program.parent()?.join(&name)));
     let path = env::var_os("PATH").unwrap_or_default();
     let on_path = env::split_paths(&path).map(|folder| folder.join(&name));
     beside.into_iter().chain(on_path).find(|program| program.is_file()).ok_or_else(|| {
@@ -77,7 +85,8 @@ impl Log {
         let folder = endpoint::default_state_dir()
             .ok_or_else(|| failed("no folder for its log: set HOME or XDG_STATE_HOME"))?;
         let path = folder.join("vaultd.log");
-        let unusable = |error: std::io::Error| failed(format!("its log {}: {error}", path.display()));
+        let unusable =
+            |error: std::io::Error| failed(format!("its log {}: {error}", path.display()));
         create_private(&folder).map_err(unusable)?;
         let mut options = OpenOptions::new();
         options.create(true).append(true);
@@ -111,7 +120,10 @@ fn create_private(folder: &Path) -> std::io::Result<()> {
 }
 
 fn spawn(program: &Path, place: &Place, log: &Log) -> Result<Child, Error> {
-    let log = log.file.try_clone().map_err(|error| failed(error.to_string()))?;
+    let log = log
+        .file
+        .try_clone()
+        .map_err(|error| failed(error.to_string()))?;
     let mut command = Command::new(program);
     command
         .arg("--data-dir")
@@ -124,5 +136,7 @@ fn spawn(program: &Path, place: &Place, log: &Log) -> Result<Child, Error> {
     // Its own process group: Ctrl-C in this terminal is not meant for it.
     #[cfg(unix)]
     command.process_group(0);
-    command.spawn().map_err(|error| failed(format!("{}: {error}", program.display())))
+    command
+        .spawn()
+        .map_err(|error| failed(format!("{}: {error}", program.display())))
 }

@@ -1,6 +1,9 @@
 //! Dialling the socket, and making sure who answers before a byte is said.
 
-use std::{io, path::{Path, PathBuf}};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use hyper_util::rt::TokioIo;
 use interprocess::local_socket::{
@@ -63,11 +66,20 @@ pub(crate) async fn dial(socket: &Path) -> Result<Channel, Error> {
     // The first connection is tried apart, since the channel hides what the operating system says.
     match open(socket.to_owned()).await {
         Ok(_) => {}
-        Err(error) if error.get_ref().is_some_and(|inner| inner.is::<Foreign>()) => {
-            return Err(Error::ForeignServer { socket: socket.to_owned() });
+        Err(error)
+            if error
+                .get_ref()
+                .is_some_and(<dyn std::error::Error + Send + Sync>::is::<Foreign>) =>
+        {
+            return Err(Error::ForeignServer {
+                socket: socket.to_owned(),
+            });
         }
         Err(error) => {
-            return Err(Error::NoDaemon { socket: socket.to_owned(), detail: error.to_string() });
+            return Err(Error::NoDaemon {
+                socket: socket.to_owned(),
+                detail: error.to_string(),
+            });
         }
     }
     let path = socket.to_owned();
@@ -78,5 +90,8 @@ pub(crate) async fn dial(socket: &Path) -> Result<Channel, Error> {
         .initial_connection_window_size(CONNECTION_WINDOW)
         .connect_with_connector(connector)
         .await
-        .map_err(|error| Error::NoDaemon { socket: socket.to_owned(), detail: error.to_string() })
+        .map_err(|error| Error::NoDaemon {
+            socket: socket.to_owned(),
+            detail: error.to_string(),
+        })
 }

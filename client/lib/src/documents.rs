@@ -87,7 +87,9 @@ impl Precondition {
             Self::Present => Condition::Present(true),
             Self::Revision(revision) => Condition::Revision(revision),
         };
-        Some(v1::Precondition { condition: Some(condition) })
+        Some(v1::Precondition {
+            condition: Some(condition),
+        })
     }
 }
 
@@ -109,7 +111,11 @@ pub struct NewDocument {
 impl NewDocument {
     /// A JSON document, created or replaced.
     pub fn json(id: impl Into<String>, body: impl Into<Vec<u8>>) -> Self {
-        Self { id: id.into(), body: body.into(), ..Self::default() }
+        Self {
+            id: id.into(),
+            body: body.into(),
+            ..Self::default()
+        }
     }
 }
 
@@ -171,7 +177,10 @@ impl Heads {
             let document = self.client.get(&self.store, &head.id).await?;
             return Ok(Some(Listed::Document(document.head, Some(document.body))));
         }
-        Ok(Some(Listed::Document(head, self.bodies.then_some(entry.body))))
+        Ok(Some(Listed::Document(
+            head,
+            self.bodies.then_some(entry.body),
+        )))
     }
 }
 
@@ -239,12 +248,18 @@ impl Client {
 
     /// A document of any size.
     pub async fn get(&self, store: &str, id: &str) -> Result<Document, Error> {
-        let request = || GetDocumentRequest { store: store.to_owned(), id: id.to_owned() };
+        let request = || GetDocumentRequest {
+            store: store.to_owned(),
+            id: id.to_owned(),
+        };
         match self.documents.clone().get(request()).await {
             Ok(response) => {
                 let response = response.into_inner();
                 let head = response.head.unwrap_or_default().into();
-                Ok(Document { head, body: response.body })
+                Ok(Document {
+                    head,
+                    body: response.body,
+                })
             }
             Err(status) => match Error::from(status) {
                 error if error.reason() == Some("TOO_LARGE") => self.download(request()).await,
@@ -301,7 +316,13 @@ impl Client {
             id: id.to_owned(),
             if_revision: if_revision.unwrap_or_default(),
         };
-        Ok(self.documents.clone().delete(request).await?.into_inner().revision)
+        Ok(self
+            .documents
+            .clone()
+            .delete(request)
+            .await?
+            .into_inner()
+            .revision)
     }
 
     /// Makes all of `writes`, or none; returns their revisions.
@@ -312,10 +333,25 @@ impl Client {
                 Change::Delete => (Vec::new(), true),
             };
             let precondition = write.precondition.wire();
-            BatchWrite { id: write.id, body, delete, precondition, ..BatchWrite::default() }
+            BatchWrite {
+                id: write.id,
+                body,
+                delete,
+                precondition,
+                ..BatchWrite::default()
+            }
         });
-        let request = BatchDocumentsRequest { store: store.to_owned(), writes: writes.collect() };
-        Ok(self.documents.clone().batch(request).await?.into_inner().revisions)
+        let request = BatchDocumentsRequest {
+            store: store.to_owned(),
+            writes: writes.collect(),
+        };
+        Ok(self
+            .documents
+            .clone()
+            .batch(request)
+            .await?
+            .into_inner()
+            .revisions)
     }
 
     /// Documents whose id begins with `prefix`.
@@ -327,13 +363,25 @@ impl Client {
         };
         let stream = self.documents.clone().list(request).await?.into_inner();
         let client = self.clone();
-        Ok(Heads { client, store: store.to_owned(), bodies, stream, page: VecDeque::new() })
+        Ok(Heads {
+            client,
+            store: store.to_owned(),
+            bodies,
+            stream,
+            page: VecDeque::new(),
+        })
     }
 
     /// Changes after `since`, then changes as they happen.
     pub async fn watch(&self, store: &str, since: u64) -> Result<ChangeStream, Error> {
-        let request = WatchDocumentsRequest { store: store.to_owned(), since };
+        let request = WatchDocumentsRequest {
+            store: store.to_owned(),
+            since,
+        };
         let stream = self.documents.clone().watch(request).await?.into_inner();
-        Ok(ChangeStream { stream, page: VecDeque::new() })
+        Ok(ChangeStream {
+            stream,
+            page: VecDeque::new(),
+        })
     }
 }

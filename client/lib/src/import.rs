@@ -78,14 +78,23 @@ impl Client {
         let (sender, receiver) = mpsc::channel(DEPTH);
         let first = Part::Store(store.to_owned());
         tokio::spawn(async move {
-            let send = async |part| sender.send(ImportDocumentsRequest { part: Some(part) }).await;
+            let send = async |part| {
+                sender
+                    .send(ImportDocumentsRequest { part: Some(part) })
+                    .await
+            };
             if send(first).await.is_err() {
                 return;
             }
             while let Some(ImportItem { id, mut body }) = items.recv().await {
                 let size = body.len() as u64;
                 let rest = body.split_off(body.len().min(CHUNK_LIMIT));
-                let item = Item { id, size, body, content_type: String::new() };
+                let item = Item {
+                    id,
+                    size,
+                    body,
+                    content_type: String::new(),
+                };
                 if send(Part::Item(item)).await.is_err() {
                     return;
                 }
@@ -96,7 +105,11 @@ impl Client {
                 }
             }
         });
-        let stream = self.documents.clone().import(ReceiverStream::new(receiver)).await?;
+        let stream = self
+            .documents
+            .clone()
+            .import(ReceiverStream::new(receiver))
+            .await?;
         Ok(ImportStream(stream.into_inner()))
     }
 }

@@ -145,13 +145,23 @@ impl Client {
 
     /// Every store, ordered by name.
     pub async fn stores(&self) -> Result<Vec<Store>, Error> {
-        let response = self.stores.clone().list(ListStoresRequest {}).await?.into_inner();
+        let response = self
+            .stores
+            .clone()
+            .list(ListStoresRequest {})
+            .await?
+            .into_inner();
         Ok(response.stores.into_iter().map(Store::from).collect())
     }
 
     /// Deletes a store and all that is in it.
     pub async fn remove_store(&self, name: &str) -> Result<(), Error> {
-        self.stores.clone().remove(RemoveStoreRequest { name: name.to_owned() }).await?;
+        self.stores
+            .clone()
+            .remove(RemoveStoreRequest {
+                name: name.to_owned(),
+            })
+            .await?;
         Ok(())
     }
 
@@ -171,8 +181,13 @@ impl Client {
             }
             while let Some(file) = files.recv().await {
                 let AdoptFile { path, body } = file?;
-                let start = Part::File(File { path, size: body.len() as u64 });
-                let chunks = body.chunks(CHUNK_LIMIT).map(|chunk| Part::Chunk(chunk.to_vec()));
+                let start = Part::File(File {
+                    path,
+                    size: body.len() as u64,
+                });
+                let chunks = body
+                    .chunks(CHUNK_LIMIT)
+                    .map(|chunk| Part::Chunk(chunk.to_vec()));
                 for part in std::iter::once(start).chain(chunks) {
                     if send(part).await.is_err() {
                         return Ok(());
@@ -184,15 +199,15 @@ impl Client {
         let mut stores = self.stores.clone();
         let call = stores.adopt(ReceiverStream::new(receiver));
         let (mut feed, mut call) = (std::pin::pin!(feed), std::pin::pin!(call));
-        let mut fed = false;
+        let mut all_sent = false;
         loop {
             tokio::select! {
                 // First, so that a failure to read is seen before the stream's end is sent: the
                 // call is dropped, which cancels it.
                 biased;
-                ended = &mut feed, if !fed => {
+                ended = &mut feed, if !all_sent => {
                     ended.map_err(|error: std::io::Error| Error::Local(error.to_string()))?;
-                    fed = true;
+                    all_sent = true;
                 }
                 response = &mut call => return Ok(response?.into_inner().adopted),
             }
@@ -201,7 +216,11 @@ impl Client {
 
     /// Seals every document that still awaits migration.
     pub async fn migrate(&self, store: &str) -> Result<MigrationStream, Error> {
-        let request = MigrateStoreRequest { name: store.to_owned() };
-        Ok(MigrationStream(self.stores.clone().migrate(request).await?.into_inner()))
+        let request = MigrateStoreRequest {
+            name: store.to_owned(),
+        };
+        Ok(MigrationStream(
+            self.stores.clone().migrate(request).await?.into_inner(),
+        ))
     }
 }

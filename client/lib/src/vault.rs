@@ -108,13 +108,20 @@ pub struct Status {
 }
 
 pub(crate) fn millis(time: Option<prost_types::Timestamp>) -> i64 {
-    time.map_or(0, |time| time.seconds * 1000 + i64::from(time.nanos) / 1_000_000)
+    time.map_or(0, |time| {
+        time.seconds * 1000 + i64::from(time.nanos) / 1_000_000
+    })
 }
 
 impl Client {
     /// What the daemon says of itself; answered in every key state.
     pub async fn status(&self) -> Result<Status, Error> {
-        let status = self.vault.clone().status(StatusRequest {}).await?.into_inner();
+        let status = self
+            .vault
+            .clone()
+            .status(StatusRequest {})
+            .await?
+            .into_inner();
         Ok(Status {
             key_state: status.key_state().into(),
             version: status.version,
@@ -143,7 +150,13 @@ impl Client {
             keyring_backend: keyring_backend.unwrap_or_default().to_owned(),
             passphrase: passphrase.unwrap_or_default().to_vec(),
         };
-        Ok(self.vault.clone().init(request).await?.into_inner().keyring_backend)
+        Ok(self
+            .vault
+            .clone()
+            .init(request)
+            .await?
+            .into_inner()
+            .keyring_backend)
     }
 
     /// Drops every key.
@@ -155,7 +168,10 @@ impl Client {
     /// Reads the key again; a desktop keyring may ask its user.
     pub async fn unlock(&self, passphrase: Option<&[u8]>) -> Result<(), Error> {
         let passphrase = passphrase.unwrap_or_default().to_vec();
-        self.vault.clone().unlock(UnlockRequest { passphrase }).await?;
+        self.vault
+            .clone()
+            .unlock(UnlockRequest { passphrase })
+            .await?;
         Ok(())
     }
 }

@@ -38,8 +38,8 @@ impl Context {
         let may_ask = self.global.passphrase_file.is_some() || std::io::stdin().is_terminal();
         if may_ask {
             let status = client.status().await?;
-            let waits = status.keyring_backend == "passphrase"
-                && status.key_state == KeyState::KeyringLocked;
+            let locked = matches!(status.key_state, KeyState::KeyringLocked | KeyState::Locked);
+            let waits = status.keyring_backend == "passphrase" && locked;
             if waits {
                 let passphrase = passphrase::read(self.global.passphrase_file.as_deref())?;
                 client.unlock(Some(&passphrase)).await?;

@@ -45,7 +45,10 @@ impl Demo {
         let path = folder.path().to_owned();
         folder.close()?;
         shown?;
-        say(&format!("\nThe daemon has ended and {} is gone. Nothing was left behind.", path.display()))
+        say(&format!(
+            "\nThe daemon has ended and {} is gone. Nothing was left behind.",
+            path.display()
+        ))
     }
 
     async fn show(self, folder: &Path) -> Result<(), Failure> {
@@ -64,17 +67,28 @@ impl Demo {
         };
         say(&format!("\n$ vaultctl import {STORE} {}", source.display()))?;
         let begun = Instant::now();
-        let summary =
-            import::import(&client, STORE, vec![source], self.id_field, &ProgressBar::hidden())
-                .await?;
+        let summary = import::import(
+            &client,
+            STORE,
+            vec![source],
+            self.id_field,
+            &ProgressBar::hidden(),
+        )
+        .await?;
         for problem in summary.rejected.iter().chain(&summary.broken) {
             say(&format!("rejected: {}", output::printable(problem)))?;
         }
-        say(&format!("imported {} in {:.2?}", summary.imported, begun.elapsed()))?;
+        say(&format!(
+            "imported {} in {:.2?}",
+            summary.imported,
+            begun.elapsed()
+        ))?;
 
         let ids = list(&client).await?;
         let Some(id) = ids.first() else {
-            return Err(Failure::other("there is nothing to show: no document was imported"));
+            return Err(Failure::other(
+                "there is nothing to show: no document was imported",
+            ));
         };
         read_back(&client, id).await?;
         change(&client, id).await?;
@@ -145,37 +159,57 @@ async fn list(client: &Client) -> Result<Vec<String>, Failure> {
 }
 
 async fn read_back(client: &Client, id: &str) -> Result<(), Failure> {
-    say(&format!("\n$ vaultctl doc get {STORE} {}", output::printable(id)))?;
+    say(&format!(
+        "\n$ vaultctl doc get {STORE} {}",
+        output::printable(id)
+    ))?;
     let document = client.get(STORE, id).await?;
     let text = String::from_utf8_lossy(&document.body);
     // On one line, however it was laid out.
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let beginning: String = text.chars().take(300).collect();
-    let more = if beginning.len() < text.len() { " ..." } else { "" };
+    let more = if beginning.len() < text.len() {
+        " ..."
+    } else {
+        ""
+    };
     say(&format!("{}{more}", output::printable(&beginning)))
 }
 
 async fn change(client: &Client, id: &str) -> Result<(), Failure> {
     let read = client.get(STORE, id).await?.head.revision;
     let shown = output::printable(id);
-    say(&format!("\n$ echo '{{\"starred\":true}}' | vaultctl doc patch {STORE} {shown}"))?;
-    let is_object = client.get(STORE, id).await?.body.trim_ascii_start().starts_with(b"{");
+    say(&format!(
+        "\n$ echo '{{\"starred\":true}}' | vaultctl doc patch {STORE} {shown}"
+    ))?;
+    let is_object = client
+        .get(STORE, id)
+        .await?
+        .body
+        .trim_ascii_start()
+        .starts_with(b"{");
     let head = if is_object {
-        client.patch(STORE, id, br#"{"starred":true}"#.to_vec(), None).await?
+        client
+            .patch(STORE, id, br#"{"starred":true}"#.to_vec(), None)
+            .await?
     } else {
-        client.put(STORE, NewDocument::json(id, r#"{"starred":true}"#)).await?
+        client
+            .put(STORE, NewDocument::json(id, r#"{"starred":true}"#))
+            .await?
     };
     say(&format!("{shown} revision {}", head.revision))?;
 
-    say(&format!("\n$ vaultctl doc put {STORE} {shown} --if-revision {read}   # now stale"))?;
+    say(&format!(
+        "\n$ vaultctl doc put {STORE} {shown} --if-revision {read}   # now stale"
+    ))?;
     let stale = NewDocument {
         precondition: Precondition::Revision(read),
         ..NewDocument::json(id, "{}")
     };
     match client.put(STORE, stale).await {
-        Err(error) if error.reason() == Some("REVISION_CONFLICT") => {
-            say(&format!("vaultctl: {error}   (exit code 5, nothing was lost)"))
-        }
+        Err(error) if error.reason() == Some("REVISION_CONFLICT") => say(&format!(
+            "vaultctl: {error}   (exit code 5, nothing was lost)"
+        )),
         Err(error) => Err(error.into()),
         Ok(_) => Err(Failure::other("a stale write was taken: this is a defect")),
     }
@@ -183,7 +217,10 @@ async fn change(client: &Client, id: &str) -> Result<(), Failure> {
 
 /// Shows that what was stored stands nowhere on disk.
 async fn search(client: &Client, root: &Path, ids: &[String]) -> Result<(), Failure> {
-    say(&format!("\n$ grep -r ... {}   # for runs of {RUN} bytes of your text", root.display()))?;
+    say(&format!(
+        "\n$ grep -r ... {}   # for runs of {RUN} bytes of your text",
+        root.display()
+    ))?;
     let mut needles = std::collections::HashSet::new();
     for id in ids {
         if needles.len() >= TEXTS {
@@ -204,7 +241,10 @@ async fn search(client: &Client, root: &Path, ids: &[String]) -> Result<(), Fail
             } else if let Ok(content) = std::fs::read(entry.path()) {
                 files += 1;
                 bytes += content.len() as u64;
-                found += content.windows(RUN).filter(|run| needles.contains(*run)).count() as u64;
+                found += content
+                    .windows(RUN)
+                    .filter(|run| needles.contains(*run))
+                    .count() as u64;
             }
         }
     }
@@ -214,7 +254,9 @@ async fn search(client: &Client, root: &Path, ids: &[String]) -> Result<(), Fail
         needles.len()
     ))?;
     if found > 0 {
-        return Err(Failure::other("plaintext was found on disk: this is a defect"));
+        return Err(Failure::other(
+            "plaintext was found on disk: this is a defect",
+        ));
     }
     Ok(())
 }

@@ -140,8 +140,16 @@ fn print_head(context: &Context, head: &Head) -> Result<(), Failure> {
     if context.json() {
         output::json(&HeadJson::from(head))
     } else {
-        let what = if head.deleted { "deleted at revision" } else { "revision" };
-        output::line(&format!("{} {what} {}", output::printable(&head.id), head.revision))
+        let what = if head.deleted {
+            "deleted at revision"
+        } else {
+            "revision"
+        };
+        output::line(&format!(
+            "{} {what} {}",
+            output::printable(&head.id),
+            head.revision
+        ))
     }
 }
 
@@ -183,7 +191,11 @@ impl<'a> WithBody<'a> {
             None
         };
         let other = json.is_none().then(|| data_encoding::BASE64.encode(body));
-        Self { head: HeadJson::from(head), body: json, body_base64: other }
+        Self {
+            head: HeadJson::from(head),
+            body: json,
+            body_base64: other,
+        }
     }
 }
 
@@ -205,7 +217,9 @@ impl Get {
 impl Patch {
     async fn run(self, context: &Context, client: &Client) -> Result<(), Failure> {
         let patch = read(self.file.as_deref())?;
-        let head = client.patch(&self.store, &self.id, patch, self.if_revision).await?;
+        let head = client
+            .patch(&self.store, &self.id, patch, self.if_revision)
+            .await?;
         print_head(context, &head)
     }
 }
@@ -247,23 +261,27 @@ impl List {
 
 impl Remove {
     async fn run(self, context: &Context, client: &Client) -> Result<(), Failure> {
-        let revision = client.delete(&self.store, &self.id, self.if_revision).await?;
+        let revision = client
+            .delete(&self.store, &self.id, self.if_revision)
+            .await?;
         if context.json() {
             return output::json(&serde_json::json!({ "id": self.id, "revision": revision }));
         }
-        output::line(&format!("{} deleted at revision {revision}", output::printable(&self.id)))
+        output::line(&format!(
+            "{} deleted at revision {revision}",
+            output::printable(&self.id)
+        ))
     }
 }
 
 impl Watch {
     async fn run(self, context: &Context, client: &Client) -> Result<(), Failure> {
-        let since = match self.since {
-            Some(since) => since,
-            None => {
-                let stores = client.stores().await?;
-                let store = stores.into_iter().find(|store| store.name == self.store);
-                store.map_or(0, |store| store.revision)
-            }
+        let since = if let Some(since) = self.since {
+            since
+        } else {
+            let stores = client.stores().await?;
+            let store = stores.into_iter().find(|store| store.name == self.store);
+            store.map_or(0, |store| store.revision)
         };
         let mut changes = client.watch(&self.store, since).await?;
         while let Some(head) = changes.next().await? {

@@ -62,7 +62,9 @@ impl Import {
         }
         let failed = summary.rejected.len() + summary.broken.len();
         if failed > 0 {
-            return Err(Failure::other(format!("{failed} rejected, the rest imported")));
+            return Err(Failure::other(format!(
+                "{failed} rejected, the rest imported"
+            )));
         }
         Ok(())
     }
@@ -89,11 +91,20 @@ pub(crate) async fn import(
 ) -> Result<Summary, Failure> {
     let (items, receiver) = mpsc::channel(DEPTH);
     let mut reports = client.import(store, receiver).await?;
-    let reader = Reader { items, bar: bar.clone(), rejected: Vec::new(), gone: false };
+    let reader = Reader {
+        items,
+        bar: bar.clone(),
+        rejected: Vec::new(),
+        gone: false,
+    };
     let reading = tokio::task::spawn_blocking(move || reader.read_all(&paths, id_field.as_deref()));
 
-    let mut summary =
-        Summary { imported: 0, unchanged: 0, rejected: Vec::new(), broken: Vec::new() };
+    let mut summary = Summary {
+        imported: 0,
+        unchanged: 0,
+        rejected: Vec::new(),
+        broken: Vec::new(),
+    };
     let mut refused = None;
     loop {
         match reports.next().await {
@@ -103,7 +114,9 @@ pub(crate) async fn import(
                 let named = |rejection: vault_client::Rejection| {
                     format!("`{}`: {}", rejection.id, rejection.message)
                 };
-                summary.rejected.extend(report.rejected.into_iter().map(named));
+                summary
+                    .rejected
+                    .extend(report.rejected.into_iter().map(named));
             }
             Ok(None) => break,
             Err(error) => {
@@ -119,7 +132,9 @@ pub(crate) async fn import(
         }
         return Err(failure);
     }
-    let (rejected, broken) = reading.await.map_err(|error| Failure::other(error.to_string()))?;
+    let (rejected, broken) = reading
+        .await
+        .map_err(|error| Failure::other(error.to_string()))?;
     summary.rejected.extend(rejected);
     summary.broken = broken;
     Ok(summary)
@@ -139,7 +154,11 @@ impl Reader {
         let mut broken = Vec::new();
         for path in paths {
             let bar = self.bar.clone();
-            let source = Source { path, id_field, bar: &bar };
+            let source = Source {
+                path,
+                id_field,
+                bar: &bar,
+            };
             let read = source.read(&mut |found| self.take(found));
             if let Err(error) = read
                 && !self.gone

@@ -50,9 +50,9 @@ impl Init {
             None => Some(offer(&status, context)?),
         };
         let passphrase = match backend {
-            Some(Backend::Passphrase) => {
-                Some(passphrase::choose(context.global.passphrase_file.as_deref())?)
-            }
+            Some(Backend::Passphrase) => Some(passphrase::choose(
+                context.global.passphrase_file.as_deref(),
+            )?),
             _ => None,
         };
         let name = backend.map(Backend::name);
@@ -63,7 +63,10 @@ impl Init {
 
 /// On a machine without a working keyring, offers the passphrase.
 fn offer(status: &vault_client::Status, context: &Context) -> Result<Backend, Failure> {
-    eprintln!("The operating system's keyring cannot be used here: {}.", status.explanation);
+    eprintln!(
+        "The operating system's keyring cannot be used here: {}.",
+        status.explanation
+    );
     if context.global.passphrase_file.is_some() {
         eprintln!("The key goes into a file under the passphrase given.");
         return Ok(Backend::Passphrase);
@@ -80,7 +83,10 @@ fn offer(status: &vault_client::Status, context: &Context) -> Result<Backend, Fa
     if answer.trim().eq_ignore_ascii_case("y") {
         return Ok(Backend::Passphrase);
     }
-    Err(Failure::locked(format!("nothing was set up; ways out: {}", status.remedies.join("; "))))
+    Err(Failure::locked(format!(
+        "nothing was set up; ways out: {}",
+        status.remedies.join("; ")
+    )))
 }
 
 async fn report(context: &Context, client: &Client, backend: &str) -> Result<(), Failure> {
@@ -97,6 +103,10 @@ async fn report(context: &Context, client: &Client, backend: &str) -> Result<(),
         "passphrase" => "in a file under your passphrase",
         _ => "in memory: it ends with the daemon",
     };
-    output::line(&format!("vault {} in {}", status.vault_id, status.data_root.display()))?;
+    output::line(&format!(
+        "vault {} in {}",
+        status.vault_id,
+        status.data_root.display()
+    ))?;
     output::line(&format!("its key is kept {place}"))
 }

@@ -55,7 +55,12 @@ pub(crate) struct Global {
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// File with the vault's passphrase, for scripts; `-` reads it from standard input
-    #[arg(long, global = true, value_name = "FILE", env = "VAULTD_PASSPHRASE_FILE")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "VAULTD_PASSPHRASE_FILE"
+    )]
     pub(crate) passphrase_file: Option<PathBuf>,
 }
 
@@ -87,7 +92,10 @@ enum Command {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return Failure::other(format!("no threads: {error}")).report(),
     };

@@ -30,7 +30,9 @@ pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
 
 /// Text from outside, made safe to show on a terminal.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
+    text.chars()
+        .map(|c| if c.is_control() { '\u{FFFD}' } else { c })
+        .collect()
 }
 
 /// A count of bytes for people.
@@ -86,7 +88,10 @@ pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> Result<(), Failu
             *width = (*width).max(cell.chars().count());
         }
     }
-    let headings: Vec<String> = headings.iter().map(|heading| (*heading).to_owned()).collect();
+    let headings: Vec<String> = headings
+        .iter()
+        .map(|heading| (*heading).to_owned())
+        .collect();
     for row in std::iter::once(&headings).chain(rows) {
         let cells: Vec<String> = row
             .iter()

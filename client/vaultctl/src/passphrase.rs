@@ -36,7 +36,9 @@ pub(crate) fn choose(file: Option<&Path>) -> Result<Vec<u8>, Failure> {
             ));
         }
         None => {
-            eprintln!("Choose a passphrase of {MINIMUM} characters or more. Nobody can recover it.");
+            eprintln!(
+                "Choose a passphrase of {MINIMUM} characters or more. Nobody can recover it."
+            );
             let first = rpassword::prompt_password("Passphrase: ")?;
             if rpassword::prompt_password("Once more: ")? != first {
                 return Err(Failure::usage("the two passphrases differ"));
@@ -49,7 +51,9 @@ pub(crate) fn choose(file: Option<&Path>) -> Result<Vec<u8>, Failure> {
         .chars()
         .count();
     if length < MINIMUM {
-        return Err(Failure::usage(format!("a passphrase has {MINIMUM} characters or more")));
+        return Err(Failure::usage(format!(
+            "a passphrase has {MINIMUM} characters or more"
+        )));
     }
     Ok(chosen)
 }
@@ -62,7 +66,10 @@ fn from_file(file: &Path) -> Result<Vec<u8>, Failure> {
         std::fs::read(file).map(|read| bytes = read)
     };
     read.map_err(|error| {
-        Failure::usage(format!("the passphrase file {} cannot be read: {error}", file.display()))
+        Failure::usage(format!(
+            "the passphrase file {} cannot be read: {error}",
+            file.display()
+        ))
     })?;
     // Editors and `echo` end a file with a newline that is no part of the passphrase.
     while matches!(bytes.last(), Some(b'\n' | b'\r')) {

@@ -43,7 +43,10 @@ pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
         }));
     }
     let mut rows = vec![
-        ("daemon", format!("vaultd {}, process {}", status.version, status.pid)),
+        (
+            "daemon",
+            format!("vaultd {}, process {}", status.version, status.pid),
+        ),
         ("since", output::time(status.started_ms)),
         ("socket", status.socket.display().to_string()),
         ("folder", status.data_root.display().to_string()),
@@ -51,7 +54,11 @@ pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
     if !status.vault_id.is_empty() {
         rows.push(("vault", status.vault_id.clone()));
     }
-    let ephemeral = if status.ephemeral { " (ends with the daemon)" } else { "" };
+    let ephemeral = if status.ephemeral {
+        " (ends with the daemon)"
+    } else {
+        ""
+    };
     rows.push(("keyring", format!("{}{ephemeral}", status.keyring_backend)));
     rows.push(("key", status.key_state.as_str().to_owned()));
     if status.key_state == KeyState::Open {

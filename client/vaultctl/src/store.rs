@@ -113,7 +113,10 @@ impl Store {
 impl Create {
     async fn run(self, client: &Client) -> Result<(), Failure> {
         let Kind::Documents = self.kind;
-        let options = StoreOptions { plain: self.plain, size_class: self.class.into() };
+        let options = StoreOptions {
+            plain: self.plain,
+            size_class: self.class.into(),
+        };
         let store = client.create_store(&self.store, &options).await?;
         output::line(&format!("created {}", store.name))
     }
@@ -169,7 +172,10 @@ impl Remove {
             let documents = stores.iter().find(|store| store.name == self.store);
             let documents = documents.map_or(0, |store| store.documents);
             if documents > 0 {
-                confirm(&format!("Delete store {} with {documents} documents?", self.store))?;
+                confirm(&format!(
+                    "Delete store {} with {documents} documents?",
+                    self.store
+                ))?;
             }
         }
         client.remove_store(&self.store).await?;
@@ -216,7 +222,9 @@ impl Adopt {
         let unreadable = |error| Failure::other(format!("cannot read {shown}: {error}"));
         let files = json_files(&self.dir).map_err(unreadable)?;
         if files.is_empty() {
-            return Err(Failure::usage(format!("there is no *.json file in {shown}")));
+            return Err(Failure::usage(format!(
+                "there is no *.json file in {shown}"
+            )));
         }
         let (sender, receiver) = mpsc::channel(4);
         let base = self.dir.clone();
@@ -226,7 +234,10 @@ impl Adopt {
             for file in files {
                 let relative = file.strip_prefix(&base).expect("found below the folder");
                 let parts: Vec<_> = relative.iter().map(|part| part.to_string_lossy()).collect();
-                let read = std::fs::read(&file).map(|body| AdoptFile { path: parts.join("/"), body });
+                let read = std::fs::read(&file).map(|body| AdoptFile {
+                    path: parts.join("/"),
+                    body,
+                });
                 if sender.blocking_send(read).is_err() {
                     return;
                 }

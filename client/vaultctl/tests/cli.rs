@@ -26,7 +26,10 @@ impl Daemon {
         let daemon = Self { child, folder };
         // It listens before it does anything else; until then the client says "no daemon".
         let answers = || {
-            let status = daemon.vaultctl().args(["--no-autostart", "status"]).output();
+            let status = daemon
+                .vaultctl()
+                .args(["--no-autostart", "status"])
+                .output();
             status.expect("vaultctl runs").status.success()
         };
         assert!((0..2000).any(|_| answers()), "the daemon never answered");
@@ -71,7 +74,10 @@ fn transcripts() {
     let cases = trycmd::TestCases::new();
     cases
         .env("VAULTD_DATA_DIR", daemon.root().to_string_lossy())
-        .env("VAULTD_SOCKET", daemon.root().join("vaultd.sock").to_string_lossy())
+        .env(
+            "VAULTD_SOCKET",
+            daemon.root().join("vaultd.sock").to_string_lossy(),
+        )
         .env("COLUMNS", "100")
         .case("tests/cmd/*.trycmd");
     cases.run();
@@ -87,9 +93,16 @@ fn the_demo_leaves_nothing_behind() {
         .output()
         .expect("vaultctl runs");
     let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{text}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     for expected in ["imported 4", "revision 5", "is at revision 5", ": 0 found"] {
-        assert!(text.contains(expected), "`{expected}` is missing from:\n{text}");
+        assert!(
+            text.contains(expected),
+            "`{expected}` is missing from:\n{text}"
+        );
     }
     let left = fs::read_dir(temporary.path()).expect("readable").count();
     assert_eq!(left, 0, "the demo left files behind");
@@ -114,26 +127,56 @@ fn a_daemon_is_started_where_none_runs_and_exit_codes_tell_where_none_may_be() {
             .output()
             .expect("vaultctl runs")
     };
-    assert_eq!(run(&["--no-autostart", "status"]).status.code(), Some(6), "no daemon");
+    assert_eq!(
+        run(&["--no-autostart", "status"]).status.code(),
+        Some(6),
+        "no daemon"
+    );
     let status = run(&["status", "--json"]);
-    assert!(status.status.success(), "{}", String::from_utf8_lossy(&status.stderr));
+    assert!(
+        status.status.success(),
+        "{}",
+        String::from_utf8_lossy(&status.stderr)
+    );
     let status: serde_json::Value = serde_json::from_slice(&status.stdout).expect("JSON");
     let pid = status["pid"].to_string();
     assert_eq!(status["key_state"], "keyring-unavailable");
-    assert_eq!(status["remedies"].as_array().map(Vec::len), Some(3), "the three ways out");
+    assert_eq!(
+        status["remedies"].as_array().map(Vec::len),
+        Some(3),
+        "the three ways out"
+    );
     assert_eq!(run(&["doc", "ls", "x"]).status.code(), Some(4), "no key");
-    assert_eq!(run(&["init"]).status.code(), Some(4), "nothing to keep a key in");
+    assert_eq!(
+        run(&["init"]).status.code(),
+        Some(4),
+        "nothing to keep a key in"
+    );
 
     let passphrase = folder.path().join("passphrase");
     fs::write(&passphrase, "a passphrase for a test\n").expect("written");
     let passphrase = passphrase.to_str().expect("UTF-8");
-    let init = run(&["init", "--keyring", "passphrase", "--passphrase-file", passphrase]);
-    assert!(init.status.success(), "{}", String::from_utf8_lossy(&init.stderr));
+    let init = run(&[
+        "init",
+        "--keyring",
+        "passphrase",
+        "--passphrase-file",
+        passphrase,
+    ]);
+    assert!(
+        init.status.success(),
+        "{}",
+        String::from_utf8_lossy(&init.stderr)
+    );
     assert!(run(&["store", "ls"]).status.success());
     assert!(run(&["lock"]).status.success());
     assert_eq!(run(&["store", "ls"]).status.code(), Some(4), "locked");
     assert_eq!(run(&["unlock"]).status.code(), Some(4), "nothing to ask on");
-    assert!(run(&["unlock", "--passphrase-file", passphrase]).status.success());
+    assert!(
+        run(&["unlock", "--passphrase-file", passphrase])
+            .status
+            .success()
+    );
     assert!(run(&["store", "ls"]).status.success());
 
     let killed = Command::new("kill").arg(&pid).status().expect("kill runs");

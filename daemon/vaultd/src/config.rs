@@ -15,8 +15,16 @@ use vault_store::size_class::{SizeClass, SizeLimits};
 const VARIABLES: [&str; 3] = ["keyring", "passphrase_file", "log"];
 
 /// What the command line can say.
+#[expect(
+    clippy::doc_markdown,
+    reason = "these are the texts of --help, shown as they are"
+)]
 #[derive(clap::Parser, Debug, Default, Serialize)]
-#[command(name = "vaultd", version, about = "Keeps an application's sensitive state sealed")]
+#[command(
+    name = "vaultd",
+    version,
+    about = "Keeps an application's sensitive state sealed"
+)]
 pub struct Flags {
     /// Folder of the vault [default: the platform's data folder; env: VAULTD_DATA_DIR]
     #[arg(long, value_name = "DIR")]
@@ -152,24 +160,36 @@ impl Config {
         figment = figment
             .merge(Env::prefixed("VAULTD_").only(&VARIABLES))
             .merge(Serialized::defaults(flags));
-        let settings: Settings =
-            figment.extract().map_err(|error| ConfigError(error.to_string()))?;
+        let settings: Settings = figment
+            .extract()
+            .map_err(|error| ConfigError(error.to_string()))?;
         Self::check(settings, place, flags.ephemeral)
     }
 
     fn check(settings: Settings, place: Place, ephemeral: bool) -> Result<Self, ConfigError> {
-        let backend = settings.keyring.as_deref().map(|name| match BackendKind::from_str(name) {
-            Ok(BackendKind::Memory) => Err(ConfigError(
-                "keyring `memory` loses every key with the daemon: ask for it with --ephemeral"
-                    .to_owned(),
-            )),
-            Ok(kind) => Ok(kind),
-            Err(_) => Err(ConfigError(format!("keyring `{name}` is none of os, passphrase"))),
-        });
-        let keyring = if ephemeral { Some(BackendKind::Memory) } else { backend.transpose()? };
+        let backend = settings
+            .keyring
+            .as_deref()
+            .map(|name| match BackendKind::from_str(name) {
+                Ok(BackendKind::Memory) => Err(ConfigError(
+                    "keyring `memory` loses every key with the daemon: ask for it with --ephemeral"
+                        .to_owned(),
+                )),
+                Ok(kind) => Ok(kind),
+                Err(_) => Err(ConfigError(format!(
+                    "keyring `{name}` is none of os, passphrase"
+                ))),
+            });
+        let keyring = if ephemeral {
+            Some(BackendKind::Memory)
+        } else {
+            backend.transpose()?
+        };
         let mut size_limits = SizeLimits::default();
         for (name, limit) in &settings.size_classes {
-            let class = SizeClass::ALL.into_iter().find(|class| class.name() == name);
+            let class = SizeClass::ALL
+                .into_iter()
+                .find(|class| class.name() == name);
             let class = class
                 .ok_or_else(|| ConfigError(format!("size_classes.{name} is no size class")))?;
             size_limits = size_limits.with(class, *limit);
@@ -203,7 +223,9 @@ fn config_file(flags: &Flags) -> Result<Option<PathBuf>, ConfigError> {
     let folder = std::env::var_os("VAULTD_CONFIG_DIR")
         .map(PathBuf::from)
         .or_else(endpoint::default_config_dir);
-    Ok(folder.map(|folder| folder.join("config.toml")).filter(|file| file.is_file()))
+    Ok(folder
+        .map(|folder| folder.join("config.toml"))
+        .filter(|file| file.is_file()))
 }
 
 #[cfg(test)]
@@ -224,7 +246,9 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_an_error_that_names_it() {
-        let error = load("kering = \"os\"", Flags::default()).expect_err("refused").to_string();
+        let error = load("kering = \"os\"", Flags::default())
+            .expect_err("refused")
+            .to_string();
         assert!(error.contains("kering"), "{error}");
         let error = load("[limits]\nconections = 1", Flags::default()).expect_err("refused");
         assert!(error.to_string().contains("conections"), "{error}");
@@ -237,7 +261,11 @@ mod tests {
         let config = load("log = \"debug\"\nkeyring = \"os\"", Flags::default()).expect("valid");
         assert_eq!(config.log, "debug");
         assert_eq!(config.keyring, Some(BackendKind::Os));
-        let flags = Flags { log: Some("trace".into()), keyring: Some("passphrase".into()), ..Flags::default() };
+        let flags = Flags {
+            log: Some("trace".into()),
+            keyring: Some("passphrase".into()),
+            ..Flags::default()
+        };
         let config = load("log = \"debug\"\nkeyring = \"os\"", flags).expect("valid");
         assert_eq!(config.log, "trace");
         assert_eq!(config.keyring, Some(BackendKind::Passphrase));
@@ -247,14 +275,23 @@ mod tests {
     #[test]
     fn memory_needs_the_ephemeral_flag() {
         assert!(load("keyring = \"memory\"", Flags::default()).is_err());
-        let flags = Flags { ephemeral: true, ..Flags::default() };
-        assert_eq!(load("", flags).expect("valid").keyring, Some(BackendKind::Memory));
+        let flags = Flags {
+            ephemeral: true,
+            ..Flags::default()
+        };
+        assert_eq!(
+            load("", flags).expect("valid").keyring,
+            Some(BackendKind::Memory)
+        );
     }
 
     #[test]
     fn size_classes_are_configurable() {
         let config = load("[size_classes]\nchat = 1024", Flags::default()).expect("valid");
         assert_eq!(config.size_limits.of(SizeClass::Chat), 1024);
-        assert_eq!(config.size_limits.of(SizeClass::Card), SizeClass::Card.default_limit());
+        assert_eq!(
+            config.size_limits.of(SizeClass::Card),
+            SizeClass::Card.default_limit()
+        );
     }
 }

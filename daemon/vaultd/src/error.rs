@@ -17,25 +17,28 @@ fn code(reason: Reason) -> Code {
         | Reason::KeyMissing
         | Reason::WrongKey
         | Reason::WrongPassphrase => Code::FailedPrecondition,
-        Reason::KeyringUnavailable
-        | Reason::KeyringTimeout
-        | Reason::ShuttingDown => Code::Unavailable,
+        Reason::KeyringUnavailable | Reason::KeyringTimeout | Reason::ShuttingDown => {
+            Code::Unavailable
+        }
         Reason::KeyringDenied | Reason::PermissionDenied => Code::PermissionDenied,
         Reason::Corrupt | Reason::PlaintextRefused => Code::DataLoss,
-        Reason::TooLarge | Reason::Overloaded => Code::ResourceExhausted,
+        Reason::TooLarge => Code::ResourceExhausted,
         Reason::RevisionConflict => Code::Aborted,
         Reason::RevisionGone => Code::OutOfRange,
         Reason::NotFound => Code::NotFound,
         Reason::InvalidId | Reason::InvalidArgument => Code::InvalidArgument,
         Reason::AlreadyExists => Code::AlreadyExists,
+        Reason::TimedOut => Code::DeadlineExceeded,
         Reason::StorageFailed | Reason::Internal | Reason::Unspecified => Code::Internal,
     }
 }
 
 /// A failure with its reason, a text for people and metadata for programs.
 pub fn refusal(reason: Reason, text: impl Into<String>, metadata: &[(&str, &str)]) -> Status {
-    let metadata: HashMap<String, String> =
-        metadata.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let metadata: HashMap<String, String> = metadata
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect();
     let details = ErrorDetails::with_error_info(reason.wire_name(), DOMAIN, metadata);
     Status::with_error_details(code(reason), text, details)
 }
@@ -44,9 +47,15 @@ pub fn refusal(reason: Reason, text: impl Into<String>, metadata: &[(&str, &str)
 pub fn store_error(error: &StoreError) -> Status {
     let text = error.to_string();
     match error {
-        StoreError::Io { operation, path, message, .. } => {
+        StoreError::Io {
+            operation,
+            path,
+            message,
+            ..
+        } => {
             tracing::error!(operation, path, message, "storage failed");
-            let text = format!("the disk failed to {operation}: {message}; nothing was acknowledged");
+            let text =
+                format!("the disk failed to {operation}: {message}; nothing was acknowledged");
             refusal(Reason::StorageFailed, text, &[("operation", operation)])
         }
         StoreError::Damaged { object, .. } => {
@@ -63,20 +72,28 @@ pub fn store_error(error: &StoreError) -> Status {
         StoreError::NoSuchDocument { store, id } => {
             refusal(Reason::NotFound, text, &[("store", store), ("id", id)])
         }
-        StoreError::RevisionConflict { id, current, .. } => {
-            refusal(Reason::RevisionConflict, text, &[("id", id), ("current", &current.to_string())])
-        }
+        StoreError::RevisionConflict { id, current, .. } => refusal(
+            Reason::RevisionConflict,
+            text,
+            &[("id", id), ("current", &current.to_string())],
+        ),
         StoreError::RevisionGone { retained } => {
             let text = format!("{text}; list the store, then watch from its newest revision");
-            refusal(Reason::RevisionGone, text, &[("retained", &retained.to_string())])
+            refusal(
+                Reason::RevisionGone,
+                text,
+                &[("retained", &retained.to_string())],
+            )
         }
         StoreError::TooLarge { size, limit } => too_large(*size, *limit),
         StoreError::InvalidId(_) => refusal(Reason::InvalidId, text, &[]),
         StoreError::InvalidArgument(_) => refusal(Reason::InvalidArgument, text, &[]),
-        StoreError::StoreExists(store) => {
-            refusal(Reason::AlreadyExists, text, &[("store", store)])
-        }
-        StoreError::Closed => refusal(Reason::Locked, "the vault was locked; `vaultctl unlock` opens it", &[]),
+        StoreError::StoreExists(store) => refusal(Reason::AlreadyExists, text, &[("store", store)]),
+        StoreError::Closed => refusal(
+            Reason::Locked,
+            "the vault was locked; `vaultctl unlock` opens it",
+            &[],
+        ),
         StoreError::Random => {
             tracing::error!("the random source failed");
             refusal(Reason::Internal, text, &[])
@@ -105,14 +122,21 @@ pub fn store_reason(error: &StoreError) -> Reason {
 /// A body over a bound.
 pub fn too_large(size: u64, limit: u64) -> Status {
     let text = format!("{size} bytes are over the limit of {limit} bytes");
-    refusal(Reason::TooLarge, text, &[("size", &size.to_string()), ("limit", &limit.to_string())])
+    refusal(
+        Reason::TooLarge,
+        text,
+        &[("size", &size.to_string()), ("limit", &limit.to_string())],
+    )
 }
 
 fn over_message_limit() -> Status {
-    let text = format!(
-        "the message is over the limit of {MESSAGE_LIMIT} bytes: stream larger bodies"
-    );
-    refusal(Reason::TooLarge, text, &[("limit", &MESSAGE_LIMIT.to_string())])
+    let text =
+        format!("the message is over the limit of {MESSAGE_LIMIT} bytes: stream larger bodies");
+    refusal(
+        Reason::TooLarge,
+        text,
+        &[("limit", &MESSAGE_LIMIT.to_string())],
+    )
 }
 
 /// Whether a status is the transport's own word for a message over its limit.
@@ -122,13 +146,20 @@ fn is_transport_limit(code: Code, message: &str) -> bool {
 
 /// A failure to receive a client's next message, with the transport's limit named as ours.
 pub fn receive_error(status: Status) -> Status {
-    if is_transport_limit(status.code(), status.message()) { over_message_limit() } else { status }
+    if is_transport_limit(status.code(), status.message()) {
+        over_message_limit()
+    } else {
+        status
+    }
 }
 
 /// The same for a response that the transport made itself before a handler ran.
 pub fn name_transport_limits(response: Response<Body>) -> Response<Body> {
     fn status(headers: &HeaderMap) -> Option<Status> {
-        headers.contains_key("grpc-status").then(|| Status::from_header_map(headers)).flatten()
+        headers
+            .contains_key("grpc-status")
+            .then(|| Status::from_header_map(headers))
+            .flatten()
     }
     match status(response.headers()) {
         Some(status) if is_transport_limit(status.code(), status.message()) => {
@@ -153,7 +184,10 @@ mod tests {
         assert_eq!(status.code(), Code::Aborted);
         let details = status.get_error_details();
         let info = details.error_info().expect("an ErrorInfo");
-        assert_eq!((info.reason.as_str(), info.domain.as_str()), ("REVISION_CONFLICT", "vaultd"));
+        assert_eq!(
+            (info.reason.as_str(), info.domain.as_str()),
+            ("REVISION_CONFLICT", "vaultd")
+        );
         assert_eq!(info.metadata.get("current").map(String::as_str), Some("7"));
     }
 
@@ -162,10 +196,18 @@ mod tests {
         let transport = Status::out_of_range("Error, decoded message length too large: found 9");
         let response = name_transport_limits(transport.clone().into_http());
         let named = Status::from_header_map(response.headers()).expect("a status");
-        assert_eq!(named.get_error_details().error_info().expect("info").reason, "TOO_LARGE");
+        assert_eq!(
+            named.get_error_details().error_info().expect("info").reason,
+            "TOO_LARGE"
+        );
         assert_eq!(receive_error(transport).code(), Code::ResourceExhausted);
         let other = Status::not_found("x").into_http();
         let kept = name_transport_limits(other);
-        assert_eq!(Status::from_header_map(kept.headers()).expect("a status").code(), Code::NotFound);
+        assert_eq!(
+            Status::from_header_map(kept.headers())
+                .expect("a status")
+                .code(),
+            Code::NotFound
+        );
     }
 }

@@ -1,21 +1,23 @@
 //! Keeps the vault: opens it when its key can be had, mints nothing on its own account, drops it
 //! on lock. Every call that needs the vault asks here.
 
+mod backend;
+
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use tonic::Status;
 use vault_crypto::SecretBytes;
-use vault_keyring::{
-    Backend, BackendKind, Interaction, Keyring, memory::MemoryBackend, os::OsBackend,
-    passphrase::PassphraseBackend,
-};
+use vault_keyring::{BackendKind, Interaction, Keyring};
 use vault_proto::v1::{KeyState, Reason};
 use vault_store::{
-    DataRoot, DiskFileSystem, KeySourceError, OpenError, Vault,
+    DataRoot, DiskFileSystem, KeySourceError, StoreError, Vault,
     size_class::SizeLimits,
     vault::{Evidence, VaultOptions},
 };
@@ -23,7 +25,7 @@ use vault_store::{
 use crate::{
     config::Config,
     error::{refusal, store_error},
-    key_source::{KeyringSource, key_source_error},
+    key_source::KeyringSource,
     key_state::Closed,
 };
 
@@ -52,6 +54,7 @@ pub struct Keeper {
     state: RwLock<State>,
     /// Held while the keyring is asked, so that a slow one is asked once.
     attempt: Mutex<Option<Arc<Keyring>>>,
+    stopping: AtomicBool,
 }
 
 /// What is known of the key without asking anybody.
@@ -64,11 +67,14 @@ pub struct KeyStatus {
     pub vault_id: Option<String>,
 }
 
+fn stopping() -> Status {
+    refusal(Reason::ShuttingDown, "the daemon is stopping", &[])
+}
+
 impl Keeper {
     /// A keeper that has not looked for the key yet.
     pub fn new(config: &Config) -> Self {
         let data_root = config.place.data_root.clone();
-        let starting = "vaultd has just started and is asking the keyring";
         Self {
             root: DataRoot::new(Arc::new(DiskFileSystem), data_root.clone()),
             settings: Settings {
@@ -78,8 +84,9 @@ impl Keeper {
                 keyring_deadline: config.keyring_deadline(),
                 size_limits: config.size_limits,
             },
-            state: RwLock::new(State::Closed(Closed::unavailable(starting, "try again"))),
+            state: RwLock::new(State::Closed(Closed::starting())),
             attempt: Mutex::new(None),
+            stopping: AtomicBool::new(false),
         }
     }
 
@@ -87,7 +94,9 @@ impl Keeper {
     /// root that has one, and shows no dialog.
     pub fn start(&self) {
         let mut keyring = self.lock_attempt();
-        let opened = self.probe(&mut keyring).and_then(|()| self.open(&mut keyring, Interaction::Forbidden));
+        let opened = self
+            .probe(&mut keyring)
+            .and_then(|()| self.open(&mut keyring, Interaction::Forbidden));
         let _ = self.settle(opened);
     }
 
@@ -96,6 +105,9 @@ impl Keeper {
     /// Where no key was to be had, looks again; an empty data root gets its vault here, on first
     /// use.
     pub fn vault(&self) -> Result<Arc<Vault>, Box<Status>> {
+        if self.stopping.load(Ordering::Acquire) {
+            return Err(Box::new(stopping()));
+        }
         if let State::Open(vault) = &*self.read() {
             return Ok(Arc::clone(vault));
         }
@@ -104,7 +116,8 @@ impl Keeper {
             State::Open(vault) => return Ok(Arc::clone(vault)),
             State::Closed(closed) => closed.clone(),
         };
-        let fresh = closed.since.elapsed() < RETRY_AFTER && closed.state != KeyState::Uninitialized;
+        let unasked = matches!(closed.state, KeyState::Uninitialized | KeyState::Starting);
+        let fresh = closed.since.elapsed() < RETRY_AFTER && !unasked;
         if !closed.may_come_to_life() || fresh {
             return Err(Box::new(closed.refuse()));
         }
@@ -114,7 +127,16 @@ impl Keeper {
             }
             opened => opened,
         };
-        self.settle(opened).map_err(|closed| Box::new(closed.refuse()))
+        self.settle(opened)
+            .map_err(|closed| Box::new(closed.refuse()))
+    }
+
+    /// The vault, if it is open and nobody is in the way: does not block.
+    pub fn vault_if_open(&self) -> Option<Arc<Vault>> {
+        match &*self.state.try_read().ok()? {
+            State::Open(vault) => Some(Arc::clone(vault)),
+            State::Closed(_) => None,
+        }
     }
 
     /// Sets up the vault of an empty data root in `backend`, or the configured one.
@@ -124,7 +146,8 @@ impl Keeper {
         passphrase: Option<&SecretBytes>,
     ) -> Result<Arc<Vault>, Box<Status>> {
         let mut keyring = self.lock_attempt();
-        let evidence = Evidence::gather(&self.root).map_err(|error| Box::new(store_error(&error)))?;
+        let evidence =
+            Evidence::gather(&self.root).map_err(|error| Box::new(store_error(&error)))?;
         if !evidence.is_none() {
             let text = "there is a vault in this data root already; `vaultctl status` shows it";
             return Err(Box::new(refusal(Reason::AlreadyExists, text, &[])));
@@ -143,7 +166,8 @@ impl Keeper {
                 .map_err(|closed| Box::new(closed.refuse()))?;
         }
         let created = self.create(&mut keyring, Interaction::Allowed);
-        self.settle(created).map_err(|closed| Box::new(closed.refuse()))
+        self.settle(created)
+            .map_err(|closed| Box::new(closed.refuse()))
     }
 
     /// Drops every key. Calls in flight end with `LOCKED`.
@@ -171,11 +195,14 @@ impl Keeper {
             return Ok(());
         }
         let unlocked = self.keyring(&mut keyring).and_then(|keyring| {
-            let from_file = if passphrase.is_none() { self.passphrase_from_file()? } else { None };
+            let from_file = if passphrase.is_none() {
+                self.passphrase_from_file()?
+            } else {
+                None
+            };
             self.unlock_keyring(&keyring, passphrase.or(from_file.as_ref()))
         });
         if let Err(closed) = unlocked {
-            // A wrong passphrase changes nothing about a vault that was locked before.
             let status = if closed.explanation == KeySourceError::WrongPassphrase.to_string() {
                 refusal(Reason::WrongPassphrase, closed.explanation.clone(), &[])
             } else {
@@ -185,7 +212,9 @@ impl Keeper {
             return Err(Box::new(status));
         }
         let opened = self.open(&mut keyring, Interaction::Allowed);
-        self.settle(opened).map(drop).map_err(|closed| Box::new(closed.refuse()))
+        self.settle(opened)
+            .map(drop)
+            .map_err(|closed| Box::new(closed.refuse()))
     }
 
     /// What is known without asking anybody.
@@ -200,14 +229,31 @@ impl Keeper {
             || self.settings.backend.unwrap_or(BackendKind::Os).to_string(),
             |header| header.backend.clone(),
         );
-        let vault_id = evidence.as_ref().and_then(Evidence::vault).map(|id| id.to_string());
-        KeyStatus { vault, backend, vault_id }
+        let vault_id = evidence
+            .as_ref()
+            .and_then(Evidence::vault)
+            .map(|id| id.to_string());
+        KeyStatus {
+            vault,
+            backend,
+            vault_id,
+        }
     }
 
     /// Ends the vault's watches and calls, for the daemon's own end.
     pub fn close(&self) {
+        self.stopping.store(true, Ordering::Release);
         if let State::Open(vault) = &*self.read() {
             vault.close();
+        }
+    }
+
+    /// What a client sees of a store's failure: a store is closed by a lock, or by the end.
+    pub fn refusal_of(&self, error: &StoreError) -> Status {
+        let ending = self.stopping.load(Ordering::Acquire);
+        match error {
+            StoreError::Closed if ending => stopping(),
+            error => store_error(error),
         }
     }
 
@@ -230,111 +276,27 @@ impl Keeper {
                 Ok(vault)
             }
             Err(closed) => {
-                tracing::warn!(
-                    state = closed.state.as_str_name(),
-                    explanation = closed.explanation,
-                    "not open"
-                );
-                *state = State::Closed(closed.clone());
+                let (key, explanation) = (closed.state.as_str_name(), &closed.explanation);
+                if closed.state == KeyState::Uninitialized {
+                    tracing::info!(key, explanation, "not open");
+                } else {
+                    tracing::warn!(key, explanation, "not open");
+                }
+                // A failed `unlock` of a vault locked on purpose is its caller's to hear: the vault
+                // stays locked, and does not open by itself once the keyring would let it.
+                if !matches!(&*state, State::Closed(now) if now.state == KeyState::Locked) {
+                    *state = State::Closed(closed.clone());
+                }
                 Err(closed)
             }
         }
     }
 
-    /// The backend in force: the vault's own, which the configuration must not contradict, or the
-    /// configured one, or the operating system's.
-    fn backend(&self) -> Result<BackendKind, Closed> {
-        let evidence = Evidence::gather(&self.root)
-            .map_err(|error| Closed::from_open_error(&OpenError::Store(error), BackendKind::Os, true))?;
-        let Some(header) = evidence.header() else {
-            return Ok(self.settings.backend.unwrap_or(BackendKind::Os));
-        };
-        let Ok(own) = header.backend.parse::<BackendKind>() else {
-            return Err(Closed::unknown_backend(&header.backend));
-        };
-        match self.settings.backend {
-            Some(configured) if configured != own => {
-                Err(Closed::other_backend(&header.backend, configured))
-            }
-            _ => Ok(own),
-        }
-    }
-
-    /// The keyring in use, made on first need.
-    fn keyring(&self, slot: &mut Option<Arc<Keyring>>) -> Result<Arc<Keyring>, Closed> {
-        let backend = match slot {
-            // A vault that `init` is about to create has no header that could name its backend.
-            Some(keyring) if self.uninitialized() => keyring.kind(),
-            _ => self.backend()?,
-        };
-        match slot {
-            Some(keyring) if keyring.kind() == backend => Ok(Arc::clone(keyring)),
-            _ => {
-                let keyring = self.new_keyring(backend);
-                if backend == BackendKind::Passphrase
-                    && let Some(passphrase) = self.passphrase_from_file()?
-                {
-                    self.unlock_keyring(&keyring, Some(&passphrase))?;
-                }
-                *slot = Some(Arc::clone(&keyring));
-                Ok(keyring)
-            }
-        }
-    }
-
-    fn uninitialized(&self) -> bool {
-        Evidence::gather(&self.root).is_ok_and(|evidence| evidence.is_none())
-    }
-
-    fn new_keyring(&self, backend: BackendKind) -> Arc<Keyring> {
-        let backend: Box<dyn Backend> = match backend {
-            BackendKind::Os => Box::new(OsBackend::new()),
-            BackendKind::Passphrase => {
-                Box::new(PassphraseBackend::new(self.settings.data_root.clone(), None))
-            }
-            BackendKind::Memory => Box::new(MemoryBackend::new()),
-        };
-        Arc::new(Keyring::new(backend, self.settings.keyring_deadline))
-    }
-
-    fn passphrase_from_file(&self) -> Result<Option<SecretBytes>, Closed> {
-        let Some(path) = &self.settings.passphrase_file else { return Ok(None) };
-        let mut bytes = std::fs::read(path).map_err(|error| {
-            Closed::unavailable(
-                format!("the passphrase file {} cannot be read: {error}", path.display()),
-                "make it readable for this user, then run `vaultctl unlock`",
-            )
-        })?;
-        // Editors and `echo` end a file with a newline that is no part of the passphrase.
-        while matches!(bytes.last(), Some(b'\n' | b'\r')) {
-            bytes.pop();
-        }
-        Ok(Some(SecretBytes::new(bytes)))
-    }
-
-    fn unlock_keyring(
-        &self,
-        keyring: &Keyring,
-        passphrase: Option<&SecretBytes>,
-    ) -> Result<(), Closed> {
-        let initialized = !self.uninitialized();
-        keyring.unlock(passphrase).map_err(|error| {
-            Closed::from_key_source(&key_source_error(error), keyring.kind(), initialized)
-        })
-    }
-
-    /// Finds out whether the keyring works at all, so that one that does not shows at once.
-    fn probe(&self, slot: &mut Option<Arc<Keyring>>) -> Result<(), Closed> {
-        let keyring = self.keyring(slot)?;
-        // A locked keyring is there; whether the key is in it shows when it is unlocked.
-        keyring.probe().map(drop).map_err(|error| {
-            let initialized = !self.uninitialized();
-            Closed::from_key_source(&key_source_error(error), keyring.kind(), initialized)
-        })
-    }
-
     fn options(&self) -> VaultOptions {
-        VaultOptions { limits: self.settings.size_limits, ..VaultOptions::default() }
+        VaultOptions {
+            limits: self.settings.size_limits,
+            ..VaultOptions::default()
+        }
     }
 
     fn open(

@@ -13,12 +13,18 @@ pub struct KeyringSource<'a> {
 impl<'a> KeyringSource<'a> {
     /// A source that may show a dialog or not.
     pub fn new(keyring: &'a Keyring, interaction: Interaction) -> Self {
-        Self { keyring, interaction }
+        Self {
+            keyring,
+            interaction,
+        }
     }
 }
 
 fn account(vault: VaultId) -> Account {
-    Account { vault, name: EntryName::StorageKey }
+    Account {
+        vault,
+        name: EntryName::StorageKey,
+    }
 }
 
 /// What a keyring's failure means to the vault; "no such entry" is no failure.
@@ -45,9 +51,11 @@ impl KeySource for KeyringSource<'_> {
 
     fn load(&self, vault: VaultId) -> Result<Option<StorageKey>, KeySourceError> {
         match self.keyring.get(&account(vault), self.interaction) {
-            Ok(secret) => StorageKey::from_bytes(secret.expose()).map(Some).ok_or_else(|| {
-                KeySourceError::Damaged("the entry does not hold a 32-byte key".to_owned())
-            }),
+            Ok(secret) => StorageKey::from_bytes(secret.expose())
+                .map(Some)
+                .ok_or_else(|| {
+                    KeySourceError::Damaged("the entry does not hold a 32-byte key".to_owned())
+                }),
             Err(KeyringError::NoEntry) => Ok(None),
             Err(error) => Err(key_source_error(error)),
         }

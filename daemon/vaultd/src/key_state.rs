@@ -23,9 +23,19 @@ pub struct Closed {
 }
 
 impl Closed {
+    /// Before the first answer of the keyring.
+    pub fn starting() -> Self {
+        let explanation = "vaultd has just started and is asking the keyring";
+        Self::new(KeyState::Starting, explanation, ["try again in a moment"])
+    }
+
     /// Locked on purpose.
     pub fn locked() -> Self {
-        Self::new(KeyState::Locked, "the vault was locked", ["run `vaultctl unlock`"])
+        Self::new(
+            KeyState::Locked,
+            "the vault was locked",
+            ["run `vaultctl unlock`"],
+        )
     }
 
     /// The vault is sealed for another backend than the configuration names.
@@ -36,7 +46,9 @@ impl Closed {
                 "this vault keeps its key in the `{vault}` backend, the configuration names \
                  `{configured}`"
             ),
-            [format!("start vaultd with `--keyring {vault}`, or drop the setting")],
+            [format!(
+                "start vaultd with `--keyring {vault}`, or drop the setting"
+            )],
         )
     }
 
@@ -84,8 +96,10 @@ impl Closed {
             OpenError::KeyMissing(text) => Self::new(
                 KeyState::KeyMissing,
                 text.clone(),
-                ["bring the key back into the keyring, then run `vaultctl unlock`",
-                 "or restore the data root from a backup"],
+                [
+                    "bring the key back into the keyring, then run `vaultctl unlock`",
+                    "or restore the data root from a backup",
+                ],
             ),
             OpenError::WrongKey { .. } => Self::new(
                 KeyState::WrongKey,
@@ -95,14 +109,20 @@ impl Closed {
             OpenError::Damaged(_) | OpenError::Store(_) => Self::new(
                 KeyState::Damaged,
                 error.to_string(),
-                ["restore `vault.json`, `keys.a`, `keys.b` and `catalogue` from a backup, then \
-                  run `vaultctl unlock`"],
+                [
+                    "restore `vault.json`, `keys.a`, `keys.b` and `catalogue` from a backup, then \
+                  run `vaultctl unlock`",
+                ],
             ),
         }
     }
 
     /// What a keyring's failure means.
-    pub fn from_key_source(error: &KeySourceError, backend: BackendKind, initialized: bool) -> Self {
+    pub fn from_key_source(
+        error: &KeySourceError,
+        backend: BackendKind,
+        initialized: bool,
+    ) -> Self {
         let explanation = error.to_string();
         match error {
             KeySourceError::Locked(_) | KeySourceError::WrongPassphrase => {
@@ -141,7 +161,11 @@ impl Closed {
             "run `vaultctl init --keyring passphrase` to keep the key in a file under a passphrase"
         };
         let memory = "start `vaultd --ephemeral` for a vault that ends with the daemon";
-        Self::new(KeyState::KeyringUnavailable, explanation, [keyring, passphrase, memory])
+        Self::new(
+            KeyState::KeyringUnavailable,
+            explanation,
+            [keyring, passphrase, memory],
+        )
     }
 
     /// Whether another try may open the vault without anybody telling the daemon.
@@ -155,6 +179,7 @@ impl Closed {
                 | KeyState::WrongKey
                 | KeyState::Damaged
                 | KeyState::Uninitialized
+                | KeyState::Starting
         )
     }
 
@@ -168,11 +193,16 @@ impl Closed {
             KeyState::KeyMissing | KeyState::Uninitialized => Reason::KeyMissing,
             KeyState::WrongKey => Reason::WrongKey,
             KeyState::Damaged => Reason::Corrupt,
-            KeyState::KeyringUnavailable | KeyState::Open | KeyState::Unspecified => {
-                Reason::KeyringUnavailable
-            }
+            KeyState::KeyringUnavailable
+            | KeyState::Starting
+            | KeyState::Open
+            | KeyState::Unspecified => Reason::KeyringUnavailable,
         };
-        let text = format!("{}; ways out: {}", self.explanation, self.remedies.join("; "));
+        let text = format!(
+            "{}; ways out: {}",
+            self.explanation,
+            self.remedies.join("; ")
+        );
         refusal(reason, text, &[("state", self.state.as_str_name())])
     }
 }

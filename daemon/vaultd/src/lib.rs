@@ -4,6 +4,7 @@
 #![deny(missing_docs)]
 
 pub mod config;
+mod cork;
 pub mod error;
 mod keeper;
 mod key_source;

@@ -18,12 +18,12 @@ use interprocess::local_socket::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
-    time::Sleep,
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
+    task::JoinHandle,
 };
 use tonic::transport::server::Connected;
 
-use crate::{platform, principal::Peer};
+use crate::{cork::Corked, platform, principal::Peer};
 
 /// Longest path of a Unix socket, in bytes: `sun_path` less its terminator, on the strictest system.
 const PATH_LIMIT: usize = 103;
@@ -59,10 +59,14 @@ impl Listener {
     /// Binds `path`. The caller holds the data root's lock; a lock beside the socket keeps out a
     /// daemon of another root that was told to use the same path.
     pub fn bind(path: &Path) -> Result<Self, BindError> {
-        let unusable = |error| BindError::Unusable { path: path.to_owned(), error };
+        let unusable = |error| BindError::Unusable {
+            path: path.to_owned(),
+            error,
+        };
         let too_long = path.as_os_str().len() > PATH_LIMIT;
         if too_long && cfg!(unix) {
-            let text = format!("the path is over {PATH_LIMIT} bytes: name another by VAULTD_SOCKET");
+            let text =
+                format!("the path is over {PATH_LIMIT} bytes: name another by VAULTD_SOCKET");
             return Err(unusable(io::Error::new(io::ErrorKind::InvalidInput, text)));
         }
         if let Some(folder) = path.parent() {
@@ -78,7 +82,11 @@ impl Listener {
         }
         platform::remove_stale_socket(path).map_err(unusable)?;
         let socket = listen(path).map_err(unusable)?;
-        Ok(Self { socket, path: path.to_owned(), _lock: lock })
+        Ok(Self {
+            socket,
+            path: path.to_owned(),
+            _lock: lock,
+        })
     }
 
     /// Where it listens.
@@ -87,16 +95,24 @@ impl Listener {
     }
 
     /// Accepts connections until the receiver is dropped. Another user's are closed unread; those
-    /// over the limit, too.
-    pub fn serve(self, limits: ConnectionLimits) -> mpsc::Receiver<io::Result<Connection>> {
+    /// over the limit, too. The task ends when the socket is gone. When `draining` changes, or ends,
+    /// nobody who has not spoken yet is waited for.
+    pub fn serve(
+        self,
+        limits: ConnectionLimits,
+        draining: watch::Receiver<()>,
+    ) -> (mpsc::Receiver<io::Result<Connection>>, JoinHandle<()>) {
         let (sender, receiver) = mpsc::channel(64);
-        tokio::spawn(self.accept_all(limits, sender));
-        receiver
+        (
+            receiver,
+            tokio::spawn(self.accept_all(limits, draining, sender)),
+        )
     }
 
     async fn accept_all(
         self,
         limits: ConnectionLimits,
+        draining: watch::Receiver<()>,
         sender: mpsc::Sender<io::Result<Connection>>,
     ) {
         let slots = Arc::new(Semaphore::new(limits.connections));
@@ -105,7 +121,8 @@ impl Listener {
                 accepted = self.socket.accept() => accepted,
                 () = sender.closed() => return,
             };
-            let connection = accepted.and_then(|stream| Connection::admit(stream, &slots, limits));
+            let connection = accepted
+                .and_then(|stream| Connection::admit(stream, &slots, limits, draining.clone()));
             match connection {
                 Ok(connection) => {
                     if sender.send(Ok(connection)).await.is_err() {
@@ -179,10 +196,10 @@ fn into_io(stream: SocketStream) -> Io {
 
 /// A connection of this user.
 pub struct Connection {
-    io: Io,
+    io: Corked<Io>,
     info: ConnectionInfo,
     /// Until the preface has come: how much of it, and how long it may take.
-    awaited: Option<(usize, Pin<Box<Sleep>>)>,
+    awaited: Option<(usize, Patience)>,
     _slot: OwnedSemaphorePermit,
 }
 
@@ -191,20 +208,40 @@ impl Connection {
         stream: SocketStream,
         slots: &Arc<Semaphore>,
         limits: ConnectionLimits,
+        draining: watch::Receiver<()>,
     ) -> io::Result<Self> {
         let refused = |text: String| io::Error::new(io::ErrorKind::PermissionDenied, text);
         let credentials = stream.peer_creds()?;
-        let peer = Peer { uid: peer_uid(&credentials), pid: peer_pid(&credentials) };
+        let peer = Peer {
+            uid: peer_uid(&credentials),
+            pid: peer_pid(&credentials),
+        };
         check_user(peer.uid, platform::user_id()).map_err(refused)?;
-        let slot = Arc::clone(slots)
-            .try_acquire_owned()
-            .map_err(|_| refused(format!("{} connections are open already", limits.connections)))?;
+        let slot = Arc::clone(slots).try_acquire_owned().map_err(|_| {
+            refused(format!(
+                "{} connections are open already",
+                limits.connections
+            ))
+        })?;
         Ok(Self {
-            io: into_io(stream),
+            io: Corked::new(into_io(stream)),
             info: ConnectionInfo { peer },
-            awaited: Some((PREFACE_LEN, Box::pin(tokio::time::sleep(limits.first_bytes)))),
+            awaited: Some((
+                PREFACE_LEN,
+                Box::pin(patience(limits.first_bytes, draining)),
+            )),
             _slot: slot,
         })
+    }
+}
+
+/// How long a connection is waited for.
+type Patience = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+async fn patience(time: Duration, mut draining: watch::Receiver<()>) {
+    tokio::select! {
+        () = tokio::time::sleep(time) => {}
+        _ = draining.changed() => {}
     }
 }
 
@@ -230,7 +267,11 @@ fn peer_pid(credentials: &interprocess::local_socket::PeerCreds) -> Option<i32> 
 
 /// Lets in the daemon's own user and nobody else: root has other ways, and needs none here.
 fn check_user(peer: Option<u32>, own: Option<u32>) -> Result<(), String> {
-    if peer == own { Ok(()) } else { Err(format!("a process of user {peer:?} is not let in")) }
+    if peer == own {
+        Ok(())
+    } else {
+        Err(format!("a process of user {peer:?} is not let in"))
+    }
 }
 
 impl Connected for Connection {
@@ -249,7 +290,9 @@ impl AsyncRead for Connection {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let poll = Pin::new(&mut self.io).poll_read(context, buffer);
-        let Some((missing, deadline)) = &mut self.awaited else { return poll };
+        let Some((missing, deadline)) = &mut self.awaited else {
+            return poll;
+        };
         *missing = missing.saturating_sub(buffer.filled().len() - before);
         if *missing == 0 {
             self.awaited = None;

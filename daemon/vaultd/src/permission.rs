@@ -55,7 +55,13 @@ const OWNER: &[PrincipalKind] = &[PrincipalKind::Owner];
 
 const fn rule(method: &'static str, scope: Scope, shape: Shape) -> Rule {
     // Administration is recorded always.
-    Rule { method, principals: OWNER, scope, shape, audit: matches!(scope, Scope::Admin) }
+    Rule {
+        method,
+        principals: OWNER,
+        scope,
+        shape,
+        audit: matches!(scope, Scope::Admin),
+    }
 }
 
 /// Every method there is.
@@ -80,9 +86,12 @@ pub const TABLE: &[Rule] = &[
     rule("/vault.v1.Documents/Download", Scope::Read, Shape::Stream),
     rule("/vault.v1.Documents/Import", Scope::Write, Shape::Stream),
     rule("/grpc.health.v1.Health/Check", Scope::Status, Shape::Unary),
-    rule("/grpc.health.v1.Health/List", Scope::Status, Shape::Unary),
     rule("/grpc.health.v1.Health/Watch", Scope::Status, Shape::Stream),
-    rule("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Scope::Status, Shape::Stream),
+    rule(
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+        Scope::Status,
+        Shape::Stream,
+    ),
 ];
 
 /// The rule of a method.
@@ -91,8 +100,17 @@ pub fn find(method: &str) -> Option<&'static Rule> {
 }
 
 /// Judges a call: the rule it runs under, or why it does not run.
-fn judge(method: &str, principal: Option<Principal>) -> Result<(&'static Rule, Principal), Box<Status>> {
-    let denied = |text: &str| Box::new(refusal(Reason::PermissionDenied, text, &[("method", method)]));
+fn judge(
+    method: &str,
+    principal: Option<Principal>,
+) -> Result<(&'static Rule, Principal), Box<Status>> {
+    let denied = |text: &str| {
+        Box::new(refusal(
+            Reason::PermissionDenied,
+            text,
+            &[("method", method)],
+        ))
+    };
     let principal = principal.ok_or_else(|| denied("the connection has no identity"))?;
     let rule = find(method).ok_or_else(|| denied("no such method"))?;
     if rule.principals.contains(&principal.kind()) {
@@ -129,7 +147,10 @@ pub struct PermissionLayer {
 impl PermissionLayer {
     /// A layer that reports to `audit` and ends unary calls after `call_deadline`.
     pub fn new(audit: Arc<dyn Audit>, call_deadline: Duration) -> Self {
-        Self { audit, call_deadline }
+        Self {
+            audit,
+            call_deadline,
+        }
     }
 }
 
@@ -137,7 +158,10 @@ impl<S> Layer<S> for PermissionLayer {
     type Service = Permission<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Permission { inner, layer: self.clone() }
+        Permission {
+            inner,
+            layer: self.clone(),
+        }
     }
 }
 
@@ -189,15 +213,13 @@ where
         let deadline = self.layer.call_deadline;
         Box::pin(async move {
             let answer = inner.call(request);
-            let response = match rule.shape {
-                Shape::Stream => answer.await?,
-                Shape::Unary => match tokio::time::timeout(deadline, answer).await {
-                    Ok(response) => response?,
-                    Err(_) => {
-                        let text = "the call took longer than this daemon allows";
-                        Status::deadline_exceeded(text).into_http()
-                    }
-                },
+            let response = if rule.shape == Shape::Stream {
+                answer.await?
+            } else if let Ok(response) = tokio::time::timeout(deadline, answer).await {
+                response?
+            } else {
+                let text = "the call took longer than this daemon allows";
+                refusal(Reason::TimedOut, text, &[]).into_http()
             };
             Ok(error::name_transport_limits(response))
         })
@@ -238,13 +260,20 @@ mod tests {
             assert_eq!(rule.shape == Shape::Stream, *streams, "{method}");
         }
         for rule in TABLE {
-            assert!(all.iter().any(|(method, _)| method == rule.method), "{}", rule.method);
+            assert!(
+                all.iter().any(|(method, _)| method == rule.method),
+                "{}",
+                rule.method
+            );
         }
     }
 
     #[test]
     fn what_is_not_in_the_table_is_refused() {
-        let owner = Some(Principal::Owner(Peer { uid: Some(1000), pid: Some(1) }));
+        let owner = Some(Principal::Owner(Peer {
+            uid: Some(1000),
+            pid: Some(1),
+        }));
         assert!(judge("/vault.v1.Documents/Get", owner).is_ok());
         assert!(judge("/vault.v1.Documents/Get", None).is_err());
         assert!(judge("/vault.v1.Documents/Steal", owner).is_err());

@@ -5,13 +5,13 @@ use std::{sync::Arc, time::Duration};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Server, server::Router};
 use tonic_health::{ServingStatus, server::HealthReporter};
+use tower::layer::util::{Identity, Stack};
 use vault_proto::{
     FILE_DESCRIPTOR_SET, MESSAGE_LIMIT,
     v1::{
         documents_server::DocumentsServer, stores_server::StoresServer, vault_server::VaultServer,
     },
 };
-use tower::layer::util::{Identity, Stack};
 use vault_store::{
     Clock as _, SystemClock,
     root::{RootLock, RootLockError},
@@ -31,6 +31,9 @@ use crate::{
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 2 << 20;
 
+/// Largest message, in bytes, of a service whose messages hold names and passphrases.
+const SMALL_MESSAGE: usize = 64 << 10;
+
 /// Why a daemon did not start. Nothing else stops one: a missing key is a state it serves.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -48,7 +51,10 @@ pub enum StartError {
 impl StartError {
     /// Whether another daemon does already what this one was started for.
     pub const fn is_already_running(&self) -> bool {
-        matches!(self, Self::Root(RootLockError::Held(_)) | Self::Bind(BindError::Served(_)))
+        matches!(
+            self,
+            Self::Root(RootLockError::Held(_)) | Self::Bind(BindError::Served(_))
+        )
     }
 }
 
@@ -57,7 +63,7 @@ impl StartError {
 pub struct Daemon {
     config: Config,
     hardening: Hardening,
-    // Dropped in this order: the socket goes before the root is free for another daemon.
+    // Dropped in this order, as at the end of `serve`.
     listener: Listener,
     lock: RootLock,
 }
@@ -67,12 +73,22 @@ impl Daemon {
     pub fn start(config: Config, hardening: Hardening) -> Result<Self, StartError> {
         let lock = RootLock::acquire(&config.place.data_root)?;
         let listener = Listener::bind(&config.place.socket)?;
-        Ok(Self { config, hardening, listener, lock })
+        Ok(Self {
+            config,
+            hardening,
+            listener,
+            lock,
+        })
     }
 
     /// Serves until `stop` resolves, then gives the calls in flight a bounded time to end.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), StartError> {
-        let Self { config, hardening, listener, lock } = self;
+        let Self {
+            config,
+            hardening,
+            listener,
+            lock,
+        } = self;
         let limits = &config.limits;
         let keeper = Arc::new(Keeper::new(&config));
         let starting = Arc::clone(&keeper);
@@ -87,38 +103,54 @@ impl Daemon {
             hardening,
         };
         let (health, router) = assemble(&keeper, info, &config)?;
-        let connections = listener.serve(ConnectionLimits {
-            connections: limits.connections,
-            first_bytes: Duration::from_secs(limits.first_bytes_seconds),
-        });
+        let (drain, mut draining) = tokio::sync::watch::channel(());
+        let (connections, accepting) = listener.serve(
+            ConnectionLimits {
+                connections: limits.connections,
+                first_bytes: Duration::from_secs(limits.first_bytes_seconds),
+            },
+            draining.clone(),
+        );
         tracing::info!(socket = %config.place.socket.display(), "ready");
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
 
-        let (drain, draining) = tokio::sync::oneshot::channel::<()>();
-        let serving = router.serve_with_incoming_shutdown(ReceiverStream::new(connections), async {
-            let _ = draining.await;
-        });
-        let mut serving = std::pin::pin!(serving);
-        tokio::select! {
-            ended = &mut serving => ended.map_err(|error| StartError::Server(error.to_string()))?,
-            () = stop => {
-                let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
-                tracing::info!("stopping");
-                announce(&health, ServingStatus::NotServing).await;
-                // Ends the watches, which would otherwise never end by themselves.
-                let closing = Arc::clone(&keeper);
-                let _ = tokio::task::spawn_blocking(move || closing.close()).await;
-                let _ = drain.send(());
-                let grace = Duration::from_secs(limits.drain_seconds);
-                if tokio::time::timeout(grace, serving).await.is_err() {
-                    tracing::warn!("calls were still running when the time to end them was over");
-                }
+        let serving =
+            router.serve_with_incoming_shutdown(ReceiverStream::new(connections), async {
+                let _ = draining.changed().await;
+            });
+        // Ends with every connection and the queue of new ones dropped.
+        let ended = async {
+            let mut serving = std::pin::pin!(serving);
+            tokio::select! {
+                ended = &mut serving => return ended,
+                () = stop => {}
             }
-        }
+            let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+            tracing::info!("stopping");
+            announce(&health, ServingStatus::NotServing).await;
+            // Ends the watches, which would otherwise never end by themselves.
+            let closing = Arc::clone(&keeper);
+            let _ = tokio::task::spawn_blocking(move || closing.close()).await;
+            let _ = drain.send(());
+            let grace = Duration::from_secs(limits.drain_seconds);
+            tokio::time::timeout(grace, serving)
+                .await
+                .unwrap_or_else(|_| {
+                    tracing::warn!("calls were still running when the time to end them was over");
+                    Ok(())
+                })
+        };
+        let ended = ended
+            .await
+            .map_err(|error| StartError::Server(error.to_string()));
         started.abort();
-        drop(lock);
+        // The socket goes before the root is free for another daemon.
+        let _ = accepting.await;
+        // A call that was given up may still be writing: the operating system gives the root back,
+        // with the process.
+        std::mem::forget(lock);
         tracing::info!("stopped");
-        Ok(())
+        ended
     }
 }
 
@@ -148,9 +180,12 @@ fn assemble(
         .http2_keepalive_interval(Some(Duration::from_secs(60)))
         .http2_keepalive_timeout(Some(Duration::from_secs(20)))
         .layer(permission)
-        .add_service(health_service)
-        .add_service(reflection)
-        .add_service(VaultServer::new(VaultService::new(services.clone(), info)))
+        .add_service(health_service.max_decoding_message_size(SMALL_MESSAGE))
+        .add_service(reflection.max_decoding_message_size(SMALL_MESSAGE))
+        .add_service(
+            VaultServer::new(VaultService::new(services.clone(), info))
+                .max_decoding_message_size(SMALL_MESSAGE),
+        )
         .add_service(
             StoresServer::new(StoresService(services.clone()))
                 .max_decoding_message_size(MESSAGE_LIMIT),

@@ -3,15 +3,20 @@
 mod convert;
 mod documents;
 mod import;
+mod listing;
 mod stores;
 mod vault;
+mod watch;
 
 use std::{sync::Arc, time::Duration};
 
 use tokio::sync::Semaphore;
 use tonic::{Status, Streaming};
 use vault_proto::v1::Reason;
-use vault_store::{StoreName, StoreResult, Vault, documents::DocumentStore};
+use vault_store::{
+    DocumentId, StoreName, StoreResult, Vault,
+    documents::{Document, DocumentStore},
+};
 
 pub use documents::DocumentsService;
 pub use stores::StoresService;
@@ -22,6 +27,10 @@ use crate::{
     error::{receive_error, refusal, store_error},
     keeper::Keeper,
 };
+
+/// Bodies that are opened on an async thread where the file is cached, in bytes: 64 KiB take some
+/// 50 microseconds.
+const CACHED_BODY_LIMIT: u64 = 64 << 10;
 
 /// What every service stands on.
 #[derive(Clone)]
@@ -48,17 +57,29 @@ impl Services {
         work: impl FnOnce(&Keeper) -> Result<T, Box<Status>> + Send + 'static,
     ) -> Result<T, Status> {
         let closing = |_| refusal(Reason::ShuttingDown, "the daemon is stopping", &[]);
-        let slot = Arc::clone(&self.blocking).acquire_owned().await.map_err(closing)?;
-        let keeper = Arc::clone(&self.keeper);
-        let done = tokio::task::spawn_blocking(move || {
+        let slot = Arc::clone(&self.blocking)
+            .acquire_owned()
+            .await
+            .map_err(closing)?;
+        self.run_at_once(move |keeper| {
             let _slot = slot;
-            work(&keeper)
-        });
-        match done.await {
+            work(keeper)
+        })
+        .await
+    }
+
+    /// The same, out of turn: for a status that must be had while every slot waits for the keyring.
+    async fn run_at_once<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Keeper) -> Result<T, Box<Status>> + Send + 'static,
+    ) -> Result<T, Status> {
+        let keeper = Arc::clone(&self.keeper);
+        match tokio::task::spawn_blocking(move || work(&keeper)).await {
             Ok(result) => result.map_err(|status| *status),
             Err(error) => {
                 tracing::error!(%error, "a call failed for a defect of vaultd");
-                Err(refusal(Reason::Internal, "a defect of vaultd; its log has the detail", &[]))
+                let text = "a defect of vaultd; its log has the detail";
+                Err(refusal(Reason::Internal, text, &[]))
             }
         }
     }
@@ -70,7 +91,7 @@ impl Services {
     ) -> Result<T, Status> {
         let on_vault = |keeper: &Keeper| {
             let vault = keeper.vault()?;
-            work(&vault).map_err(|error| Box::new(store_error(&error)))
+            work(&vault).map_err(|error| Box::new(keeper.refusal_of(&error)))
         };
         self.run(on_vault).await
     }
@@ -82,18 +103,27 @@ impl Services {
         work: impl FnOnce(&Arc<DocumentStore>) -> StoreResult<T> + Send + 'static,
     ) -> Result<T, Status> {
         let name = StoreName::parse(store).map_err(|error| store_error(&error.into()))?;
-        self.with_vault(move |vault| work(&vault.documents(&name)?)).await
+        self.with_vault(move |vault| work(&vault.documents(&name)?))
+            .await
+    }
+
+    /// A document that is at hand: nothing is waited for, so this needs no thread of its own. The
+    /// two switches to such a thread and back cost more than all the rest of a small get.
+    fn get_cached(&self, store: &str, id: &str) -> Option<Document> {
+        let (store, id) = (StoreName::parse(store).ok()?, DocumentId::parse(id).ok()?);
+        let store = self.keeper.vault_if_open()?.documents_if_open(&store)?;
+        store.get_cached(&id, CACHED_BODY_LIMIT)
     }
 
     /// The next message of a client's stream, within the time one may take.
     async fn next<T>(&self, stream: &mut Streaming<T>) -> Result<Option<T>, Status> {
-        match tokio::time::timeout(self.stream_idle, stream.message()).await {
-            Ok(message) => message.map_err(receive_error),
-            Err(_) => Err(Status::deadline_exceeded(format!(
-                "no message for {} seconds",
-                self.stream_idle.as_secs()
-            ))),
+        let message = tokio::time::timeout(self.stream_idle, stream.message());
+        if let Ok(message) = message.await {
+            return message.map_err(receive_error);
         }
+        let seconds = self.stream_idle.as_secs();
+        let text = format!("no message for {seconds} seconds");
+        Err(refusal(Reason::TimedOut, text, &[]))
     }
 }
 
@@ -107,3 +137,6 @@ type Answer<T> = tokio_stream::wrappers::ReceiverStream<Result<T, Status>>;
 
 /// How many messages wait for a slow reader.
 const ANSWER_DEPTH: usize = 4;
+
+/// Heads in one message of a listing or a watch, at most.
+const PAGE: usize = 256;

@@ -45,7 +45,10 @@ const SNIFF: usize = 64 << 10;
 pub(super) fn len(path: &Path) -> u64 {
     if path.is_dir() {
         let files = files_of(path).unwrap_or_default();
-        return files.iter().map(|file| file.metadata().map_or(0, |metadata| metadata.len())).sum();
+        return files
+            .iter()
+            .map(|file| file.metadata().map_or(0, |metadata| metadata.len()))
+            .sum();
     }
     path.metadata().map_or(0, |metadata| metadata.len())
 }
@@ -54,7 +57,11 @@ fn files_of(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
-        if path.is_file() && path.extension().is_some_and(|extension| extension == "json") {
+        if path.is_file()
+            && path
+                .extension()
+                .is_some_and(|extension| extension == "json")
+        {
             files.push(path);
         }
     }
@@ -105,7 +112,10 @@ impl Source<'_> {
                 (_, Err(error)) => Found::Rejected(format!("{}: {error}", file.display())),
                 (Some(id), Ok(body)) => {
                     self.bar.inc(body.len() as u64);
-                    Found::Item { id: id.to_owned(), body }
+                    Found::Item {
+                        id: id.to_owned(),
+                        body,
+                    }
                 }
             };
             if !sink(found) {
@@ -119,7 +129,10 @@ impl Source<'_> {
     /// that it holds lines, or a whole object ends on the first line and more follows.
     fn form(&self, input: &mut impl BufRead) -> io::Result<Form> {
         let beginning = input.fill_buf()?;
-        let extension = self.path.extension().and_then(|extension| extension.to_str());
+        let extension = self
+            .path
+            .extension()
+            .and_then(|extension| extension.to_str());
         let says_lines = matches!(extension, Some("jsonl" | "ndjson"));
         let text = beginning.trim_ascii_start();
         Ok(match text.first() {
@@ -149,7 +162,10 @@ impl Source<'_> {
         let mut line = Vec::new();
         for number in 1_u64.. {
             line.clear();
-            let read = input.by_ref().take(LINE_LIMIT).read_until(b'\n', &mut line)?;
+            let read = input
+                .by_ref()
+                .take(LINE_LIMIT)
+                .read_until(b'\n', &mut line)?;
             if read == 0 {
                 return Ok(());
             }
@@ -161,7 +177,10 @@ impl Source<'_> {
                 continue;
             }
             let found = match id_of(text, id_field) {
-                Ok(id) => Found::Item { id, body: text.to_vec() },
+                Ok(id) => Found::Item {
+                    id,
+                    body: text.to_vec(),
+                },
                 Err(why) => Found::Rejected(format!("line {number}: {why}")),
             };
             if !sink(found) {
@@ -204,13 +223,17 @@ fn id_of(document: &[u8], id_field: &str) -> Result<String, String> {
     }
 
     let mut json = Deserializer::from_slice(document);
-    let id = json.deserialize_map(IdVisitor(id_field)).and_then(|id| json.end().map(|()| id));
+    let id = json
+        .deserialize_map(IdVisitor(id_field))
+        .and_then(|id| json.end().map(|()| id));
     let id = id.map_err(|error| format!("not a JSON object: {error}"))?;
     let id = id.ok_or_else(|| format!("it has no member `{id_field}`"))?;
     match serde_json::from_str(id.get()) {
         Ok(serde_json::Value::String(text)) => Ok(text),
         Ok(serde_json::Value::Number(_)) => Ok(id.get().to_owned()),
-        _ => Err(format!("its member `{id_field}` is neither text nor a number")),
+        _ => Err(format!(
+            "its member `{id_field}` is neither text nor a number"
+        )),
     }
 }
 

@@ -19,12 +19,17 @@ pub fn user_id() -> Option<u32> {
 /// Keeps secrets in: no core dumps, no debugger, nothing created that others can read.
 pub fn harden() -> Hardening {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
-    let no_core = Rlimit { current: Some(0), maximum: Some(0) };
+    let no_core = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
     if let Err(error) = rustix::process::setrlimit(Resource::Core, no_core) {
         tracing::warn!(%error, "core dumps could not be turned off");
     }
     raise_file_limit();
-    Hardening { non_dumpable: forbid_dumps() }
+    Hardening {
+        non_dumpable: forbid_dumps(),
+    }
 }
 
 #[cfg(target_os = "linux")]
@@ -41,7 +46,10 @@ fn forbid_dumps() -> bool {
 /// A thousand idle peers must not use up the descriptors that files need.
 fn raise_file_limit() {
     let limit = rustix::process::getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
     if let Err(error) = rustix::process::setrlimit(Resource::Nofile, raised) {
         tracing::warn!(%error, "the limit on open files could not be raised");
     }
@@ -61,13 +69,17 @@ pub fn private_folder(folder: &Path) -> io::Result<()> {
     let found = fs::symlink_metadata(folder)?;
     let shown = folder.display();
     if !found.is_dir() {
-        return Err(refused(format!("{shown} is not a folder (links are refused)")));
+        return Err(refused(format!(
+            "{shown} is not a folder (links are refused)"
+        )));
     }
     if Some(found.uid()) != user_id() {
         return Err(refused(format!("{shown} belongs to user {}", found.uid())));
     }
     if found.mode() & 0o077 != 0 {
-        return Err(refused(format!("{shown} is open to others: run `chmod 700 {shown}`")));
+        return Err(refused(format!(
+            "{shown} is open to others: run `chmod 700 {shown}`"
+        )));
     }
     Ok(())
 }

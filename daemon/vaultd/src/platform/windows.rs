@@ -21,7 +21,12 @@ pub fn private_folder(folder: &Path) -> io::Result<()> {
 
 /// Opens the file whose lock guards a pipe's name.
 pub fn open_lock_file(path: &Path) -> io::Result<File> {
-    File::options().read(true).write(true).create(true).truncate(false).open(path)
+    File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
 }
 
 /// Pipes vanish with their process.

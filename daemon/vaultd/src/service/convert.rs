@@ -14,7 +14,10 @@ use vault_store::{
 /// Milliseconds since 1970 as the wire has them.
 pub(super) fn timestamp(ms: i64) -> Timestamp {
     let nanos = i32::try_from(ms.rem_euclid(1000) * 1_000_000).expect("below one second");
-    Timestamp { seconds: ms.div_euclid(1000), nanos }
+    Timestamp {
+        seconds: ms.div_euclid(1000),
+        nanos,
+    }
 }
 
 pub(super) fn head(head: &Head) -> v1::DocumentHead {
@@ -26,7 +29,11 @@ pub(super) fn head(head: &Head) -> v1::DocumentHead {
         stored_bytes: head.stored_bytes(),
         created: Some(timestamp(head.created_ms())),
         modified: Some(timestamp(head.modified_ms())),
-        labels: head.labels().iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
+        labels: head
+            .labels()
+            .iter()
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect(),
         deleted: head.is_deleted(),
         awaiting_migration: head.awaits_migration(),
     }
@@ -51,8 +58,16 @@ pub(super) fn content(
     labels: HashMap<String, String>,
     body: Vec<u8>,
 ) -> Content {
-    let content_type = if content_type.is_empty() { JSON.to_owned() } else { content_type };
-    Content { content_type, labels: labels.into_iter().collect(), body }
+    let content_type = if content_type.is_empty() {
+        JSON.to_owned()
+    } else {
+        content_type
+    };
+    Content {
+        content_type,
+        labels: labels.into_iter().collect(),
+        body,
+    }
 }
 
 pub(super) fn size_class(class: v1::SizeClass) -> SizeClass {
@@ -77,7 +92,11 @@ fn wire_size_class(class: SizeClass) -> v1::SizeClass {
     }
 }
 
-pub(super) fn store(record: &StoreRecord, limit: u64, stats: Result<StoreStats, String>) -> v1::Store {
+pub(super) fn store(
+    record: &StoreRecord,
+    limit: u64,
+    stats: Result<StoreStats, String>,
+) -> v1::Store {
     let (stats, failure) = match stats {
         Ok(stats) if stats.damaged == 0 => (stats, String::new()),
         Ok(stats) => (stats, format!("{} objects cannot be read", stats.damaged)),
@@ -103,7 +122,19 @@ mod tests {
 
     #[test]
     fn times_before_1970_keep_their_order() {
-        assert_eq!(timestamp(1_500), Timestamp { seconds: 1, nanos: 500_000_000 });
-        assert_eq!(timestamp(-1), Timestamp { seconds: -1, nanos: 999_000_000 });
+        assert_eq!(
+            timestamp(1_500),
+            Timestamp {
+                seconds: 1,
+                nanos: 500_000_000
+            }
+        );
+        assert_eq!(
+            timestamp(-1),
+            Timestamp {
+                seconds: -1,
+                nanos: 999_000_000
+            }
+        );
     }
 }

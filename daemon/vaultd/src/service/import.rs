@@ -49,12 +49,19 @@ pub(super) async fn begin(
     services: Services,
     mut stream: Streaming<ImportDocumentsRequest>,
 ) -> Result<Answer<ImportDocumentsResponse>, Status> {
-    let first = services.next(&mut stream).await?.and_then(|message| message.part);
+    let first = services
+        .next(&mut stream)
+        .await?
+        .and_then(|message| message.part);
     let Some(Part::Store(name)) = first else {
-        return Err(out_of_turn("the first message of an import names the store"));
+        return Err(out_of_turn(
+            "the first message of an import names the store",
+        ));
     };
     let name = StoreName::parse(&name).map_err(|error| store_error(&error.into()))?;
-    let store = services.with_vault(move |vault| vault.documents_or_create(&name)).await?;
+    let store = services
+        .with_vault(move |vault| vault.documents_or_create(&name))
+        .await?;
     let (answers, receiver) = mpsc::channel(ANSWER_DEPTH);
     let import = Import {
         services,
@@ -90,19 +97,20 @@ impl Import {
     async fn receive(&mut self, answers: &Answers) -> Result<(), Status> {
         let mut group = Vec::new();
         let mut bytes = 0;
-        let mut waiting = None;
-        while let Some(part) = self.next_part(&mut waiting).await? {
+        while let Some(part) = self.next_part().await? {
             let Part::Item(item) = part else {
                 return Err(out_of_turn("a chunk without an item that still wants it"));
             };
-            match self.receive_item(item, &mut waiting).await? {
+            match self.receive_item(item).await? {
                 Ok(received) => {
-                    bytes += received.body.len();
+                    bytes += received.body.len() + received.id.len() + received.content_type.len();
                     group.push(received);
                 }
                 Err(rejection) => self.totals.rejected.push(rejection),
             }
-            if group.len() >= GROUP || bytes >= GROUP_BYTES {
+            // Rejections count, too: they wait for the report as items wait for the disk.
+            let full = group.len() >= GROUP || self.totals.rejected.len() >= GROUP;
+            if full || bytes >= GROUP_BYTES {
                 self.settle(answers).await?;
                 self.commit(std::mem::take(&mut group));
                 bytes = 0;
@@ -113,22 +121,18 @@ impl Import {
         Ok(())
     }
 
-    async fn next_part(&mut self, waiting: &mut Option<Part>) -> Result<Option<Part>, Status> {
-        if let Some(part) = waiting.take() {
-            return Ok(Some(part));
-        }
+    async fn next_part(&mut self) -> Result<Option<Part>, Status> {
         match self.services.next(&mut self.stream).await? {
             None => Ok(None),
-            Some(message) => message.part.map(Some).ok_or_else(|| out_of_turn("an empty message")),
+            Some(message) => message
+                .part
+                .map(Some)
+                .ok_or_else(|| out_of_turn("an empty message")),
         }
     }
 
     /// Receives the rest of an item. One over the limit is skipped, chunk by chunk, unbuffered.
-    async fn receive_item(
-        &mut self,
-        item: Item,
-        waiting: &mut Option<Part>,
-    ) -> Result<Result<Received, Rejection>, Status> {
+    async fn receive_item(&mut self, item: Item) -> Result<Result<Received, Rejection>, Status> {
         let index = self.items;
         self.items += 1;
         let limit = self.store.body_limit();
@@ -139,7 +143,7 @@ impl Import {
             body = Vec::new();
         }
         while received < item.size {
-            let part = self.next_part(waiting).await?;
+            let part = self.next_part().await?;
             let Some(Part::Chunk(chunk)) = part else {
                 return Err(out_of_turn("an item ended before its size"));
             };
@@ -155,10 +159,18 @@ impl Import {
             return Err(out_of_turn("an item is larger than its size"));
         }
         if too_large {
-            let error = StoreError::TooLarge { size: item.size, limit };
+            let error = StoreError::TooLarge {
+                size: item.size,
+                limit,
+            };
             return Ok(Err(rejection(index, item.id, &error)));
         }
-        Ok(Ok(Received { index, id: item.id, content_type: item.content_type, body }))
+        Ok(Ok(Received {
+            index,
+            id: item.id,
+            content_type: item.content_type,
+            body,
+        }))
     }
 
     /// Starts to make a group durable.
@@ -169,7 +181,11 @@ impl Import {
         let services = self.services.clone();
         let store = Arc::clone(&self.store);
         self.committing = Some(tokio::spawn(async move {
-            services.run(move |_| commit(&store, group).map_err(|e| Box::new(store_error(&e)))).await
+            services
+                .run(move |keeper| {
+                    commit(&store, group).map_err(|error| Box::new(keeper.refusal_of(&error)))
+                })
+                .await
         }));
     }
 
@@ -194,17 +210,38 @@ impl Import {
     }
 }
 
-fn rejection(index: u64, id: String, error: &StoreError) -> Rejection {
-    Rejection { index, id, reason: store_reason(error).into(), message: error.to_string() }
+/// Names the item by its place and its id; of one too long to be an id, by the beginning.
+fn rejection(index: u64, mut id: String, error: &StoreError) -> Rejection {
+    if id.len() > DocumentId::LIMIT {
+        id = id.chars().take(DocumentId::LIMIT / 4).collect();
+    }
+    Rejection {
+        index,
+        id,
+        reason: store_reason(error).into(),
+        message: error.to_string(),
+    }
 }
 
 fn write(received: Received) -> Result<(u64, Write), Box<Rejection>> {
-    let Received { index, id, content_type, body } = received;
+    let Received {
+        index,
+        id,
+        content_type,
+        body,
+    } = received;
     match DocumentId::parse(&id) {
         Ok(id) => {
             let content = convert::content(content_type, std::collections::HashMap::new(), body);
             let change = Change::PutIfChanged(content);
-            Ok((index, Write { id, change, precondition: Precondition::None }))
+            Ok((
+                index,
+                Write {
+                    id,
+                    change,
+                    precondition: Precondition::None,
+                },
+            ))
         }
         Err(error) => Err(Box::new(rejection(index, id, &error.into()))),
     }
@@ -218,13 +255,17 @@ fn commit(store: &DocumentStore, group: Vec<Received>) -> Result<Tally, StoreErr
         match write(received).map(|(index, write)| (index, store.check(&write), write)) {
             Ok((index, Ok(()), write)) => writes.push((index, write)),
             Ok((index, Err(error), write)) => {
-                tally.rejected.push(rejection(index, write.id.as_str().to_owned(), &error));
+                tally
+                    .rejected
+                    .push(rejection(index, write.id.as_str().to_owned(), &error));
             }
             Err(rejected) => tally.rejected.push(*rejected),
         }
     }
-    let ids: Vec<(u64, String)> =
-        writes.iter().map(|(index, write)| (*index, write.id.as_str().to_owned())).collect();
+    let ids: Vec<(u64, String)> = writes
+        .iter()
+        .map(|(index, write)| (*index, write.id.as_str().to_owned()))
+        .collect();
     let outcomes = store.write_each(writes.into_iter().map(|(_, write)| write).collect())?;
     for ((index, id), outcome) in ids.into_iter().zip(outcomes) {
         match outcome {

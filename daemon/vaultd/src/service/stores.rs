@@ -1,6 +1,6 @@
 //! Stores RPCs.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use tokio::sync::mpsc;
 use tonic::{Request, Response, Status, Streaming};
@@ -16,7 +16,7 @@ use vault_proto::{
 use vault_store::{
     StoreName, StoreResult,
     catalogue::{Kind, Protection, StoreRecord},
-    documents::{AdoptedFile, Adoption},
+    documents::{AdoptedFile, Adoption, MigrationProgress},
     kind::Store as _,
     vault::{NewStore, Vault},
 };
@@ -33,7 +33,9 @@ fn parse(name: &str) -> Result<StoreName, Status> {
 }
 
 fn describe(vault: &Vault, record: &StoreRecord) -> vault_proto::v1::Store {
-    let stats = vault.documents(&record.name).and_then(|store| store.stats());
+    let stats = vault
+        .documents(&record.name)
+        .and_then(|store| store.stats());
     let limit = vault.limit(record.size_class);
     convert::store(record, limit, stats.map_err(|error| error.to_string()))
 }
@@ -51,14 +53,20 @@ impl Stores for StoresService {
         let new = NewStore {
             name: parse(&request.name)?,
             kind,
-            protection: if request.plain { Protection::Plain } else { Protection::Protected },
+            protection: if request.plain {
+                Protection::Plain
+            } else {
+                Protection::Protected
+            },
             size_class: convert::size_class(request.size_class()),
         };
         let store = self.0.with_vault(move |vault| {
             let record = vault.create_store(new)?;
             Ok(describe(vault, &record))
         });
-        Ok(Response::new(CreateStoreResponse { store: Some(store.await?) }))
+        Ok(Response::new(CreateStoreResponse {
+            store: Some(store.await?),
+        }))
     }
 
     async fn list(
@@ -66,9 +74,15 @@ impl Stores for StoresService {
         _: Request<ListStoresRequest>,
     ) -> Result<Response<ListStoresResponse>, Status> {
         let stores = self.0.with_vault(|vault| {
-            Ok(vault.stores().iter().map(|record| describe(vault, record)).collect())
+            Ok(vault
+                .stores()
+                .iter()
+                .map(|record| describe(vault, record))
+                .collect())
         });
-        Ok(Response::new(ListStoresResponse { stores: stores.await? }))
+        Ok(Response::new(ListStoresResponse {
+            stores: stores.await?,
+        }))
     }
 
     async fn remove(
@@ -76,7 +90,9 @@ impl Stores for StoresService {
         request: Request<RemoveStoreRequest>,
     ) -> Result<Response<RemoveStoreResponse>, Status> {
         let name = parse(&request.into_inner().name)?;
-        self.0.with_vault(move |vault| vault.remove_store(&name)).await?;
+        self.0
+            .with_vault(move |vault| vault.remove_store(&name))
+            .await?;
         Ok(Response::new(RemoveStoreResponse {}))
     }
 
@@ -86,7 +102,9 @@ impl Stores for StoresService {
     ) -> Result<Response<AdoptStoreResponse>, Status> {
         let mut stream = request.into_inner();
         let Some(Part::Store(name)) = self.0.next(&mut stream).await?.and_then(|m| m.part) else {
-            return Err(out_of_turn("the first message of an adoption names the store"));
+            return Err(out_of_turn(
+                "the first message of an adoption names the store",
+            ));
         };
         let name = parse(&name)?;
         let (limit, mut adoption) = self
@@ -107,13 +125,22 @@ impl Stores for StoresService {
                 let (file, _) = open.take().expect("it was looked at just now");
                 adoption = self.add(adoption, file).await?;
             }
-            match (self.0.next(&mut stream).await?.map(|message| message.part), &mut open) {
+            match (
+                self.0.next(&mut stream).await?.map(|message| message.part),
+                &mut open,
+            ) {
                 (None, None) => break,
                 (Some(Some(Part::File(file))), None) => {
                     if file.size > limit {
                         return Err(too_large(file.size, limit));
                     }
-                    open = Some((AdoptedFile { path: file.path, body: Vec::new() }, file.size));
+                    open = Some((
+                        AdoptedFile {
+                            path: file.path,
+                            body: Vec::new(),
+                        },
+                        file.size,
+                    ));
                 }
                 (Some(Some(Part::Chunk(chunk))), Some((file, size)))
                     if chunk.len() <= CHUNK_LIMIT
@@ -121,7 +148,11 @@ impl Stores for StoresService {
                 {
                     file.body.extend_from_slice(&chunk);
                 }
-                _ => return Err(out_of_turn("a file and then its chunks, of its size in all")),
+                _ => {
+                    return Err(out_of_turn(
+                        "a file and then its chunks, of its size in all",
+                    ));
+                }
             }
         }
         let adopted = self.blocking(move || adoption.finish()).await?;
@@ -135,30 +166,73 @@ impl Stores for StoresService {
         request: Request<MigrateStoreRequest>,
     ) -> Result<Response<Self::MigrateStream>, Status> {
         let name = request.into_inner().name;
-        let store = self.0.with_store(&name, |store| Ok(Arc::clone(store))).await?;
+        let store = self
+            .0
+            .with_store(&name, |store| Ok(Arc::clone(store)))
+            .await?;
         let (sender, receiver) = mpsc::channel(ANSWER_DEPTH);
         let services = self.0.clone();
         tokio::spawn(async move {
-            let progress = sender.clone();
-            let done = services.run(move |_| {
-                let migrated = store.migrate(|progress_made| {
-                    let (failed_id, failure) = progress_made.failed.unwrap_or_default();
-                    let message = MigrateStoreResponse {
-                        done: progress_made.done,
-                        total: progress_made.total,
-                        failed_id,
-                        failure,
-                    };
-                    // A client that went away does not stop the migration.
-                    let _ = progress.blocking_send(Ok(message));
-                });
-                migrated.map_err(|error| Box::new(store_error(&error)))
+            let mut reports = Reports::new(sender.clone());
+            let done = services.run(move |keeper| {
+                let migrated = store.migrate(|progress| reports.add(progress));
+                migrated.map_err(|error| Box::new(keeper.refusal_of(&error)))?;
+                Ok(reports)
             });
-            if let Err(status) = done.await {
-                let _ = sender.send(Err(status)).await;
+            match done.await {
+                Ok(reports) => reports.send_rest().await,
+                Err(status) => {
+                    let _ = sender.send(Err(status)).await;
+                }
             }
         });
         Ok(Response::new(Answer::new(receiver)))
+    }
+}
+
+/// Reports of a migration on their way to a client that may read slowly, or not at all: the
+/// migration waits for nobody. Of reports that found no room only failures and the newest are kept.
+struct Reports {
+    sender: mpsc::Sender<Result<MigrateStoreResponse, Status>>,
+    waiting: VecDeque<MigrateStoreResponse>,
+}
+
+impl Reports {
+    fn new(sender: mpsc::Sender<Result<MigrateStoreResponse, Status>>) -> Self {
+        Self {
+            sender,
+            waiting: VecDeque::new(),
+        }
+    }
+
+    fn add(&mut self, progress: MigrationProgress) {
+        let (failed_id, failure) = progress.failed.unwrap_or_default();
+        if self
+            .waiting
+            .back()
+            .is_some_and(|last| last.failed_id.is_empty())
+        {
+            self.waiting.pop_back();
+        }
+        self.waiting.push_back(MigrateStoreResponse {
+            done: progress.done,
+            total: progress.total,
+            failed_id,
+            failure,
+        });
+        while let Ok(room) = self.sender.try_reserve()
+            && let Some(report) = self.waiting.pop_front()
+        {
+            room.send(Ok(report));
+        }
+    }
+
+    async fn send_rest(self) {
+        for report in self.waiting {
+            if self.sender.send(Ok(report)).await.is_err() {
+                return;
+            }
+        }
     }
 }
 
@@ -175,6 +249,8 @@ impl StoresService {
         &self,
         work: impl FnOnce() -> StoreResult<T> + Send + 'static,
     ) -> Result<T, Status> {
-        self.0.run(move |_| work().map_err(|error| Box::new(store_error(&error)))).await
+        self.0
+            .run(move |keeper| work().map_err(|error| Box::new(keeper.refusal_of(&error))))
+            .await
     }
 }

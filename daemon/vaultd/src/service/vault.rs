@@ -38,7 +38,10 @@ pub struct VaultService {
 impl VaultService {
     /// The service of this daemon.
     pub fn new(services: Services, info: DaemonInfo) -> Self {
-        Self { services, info: Arc::new(info) }
+        Self {
+            services,
+            info: Arc::new(info),
+        }
     }
 }
 
@@ -51,7 +54,7 @@ fn secret(bytes: Vec<u8>) -> Option<SecretBytes> {
 impl Vault for VaultService {
     async fn status(&self, _: Request<StatusRequest>) -> Result<Response<StatusResponse>, Status> {
         let info = Arc::clone(&self.info);
-        let response = self.services.run(move |keeper| {
+        let response = self.services.run_at_once(move |keeper| {
             let status = keeper.status();
             let mut response = StatusResponse {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -71,7 +74,12 @@ impl Vault for VaultService {
                     response.key_fingerprint = vault.fingerprint().to_string();
                     response.stores = u32::try_from(vault.stores().len()).unwrap_or(u32::MAX);
                 }
-                Err(Closed { state, explanation, remedies, .. }) => {
+                Err(Closed {
+                    state,
+                    explanation,
+                    remedies,
+                    ..
+                }) => {
                     response.set_key_state(state);
                     response.explanation = explanation;
                     response.remedies = remedies;
@@ -83,12 +91,16 @@ impl Vault for VaultService {
     }
 
     async fn init(&self, request: Request<InitRequest>) -> Result<Response<InitResponse>, Status> {
-        let InitRequest { keyring_backend, passphrase } = request.into_inner();
+        let InitRequest {
+            keyring_backend,
+            passphrase,
+        } = request.into_inner();
         let backend = match keyring_backend.as_str() {
             "" => None,
-            name => Some(name.parse::<BackendKind>().map_err(|error| {
-                refusal(Reason::InvalidArgument, error.to_string(), &[])
-            })?),
+            name => Some(
+                name.parse::<BackendKind>()
+                    .map_err(|error| refusal(Reason::InvalidArgument, error.to_string(), &[]))?,
+            ),
         };
         let passphrase = secret(passphrase);
         let response = self.services.run(move |keeper| {

@@ -1,0 +1,59 @@
+//! What vaultd costs its callers: the real release daemon against floors measured in the same run.
+//!
+//! Prints one JSON line a figure. A figure and its floor take turns in short blocks, since a
+//! machine's disk and clock drift by more than what is to be told apart; each number is the median
+//! of its blocks. `-- --quick` does a few hundred operations of each instead of thousands.
+//!
+//! Missing a bar is no failure of the run: machines are noisy. Failing to measure is.
+
+mod bulk;
+mod calls;
+mod daemon;
+mod dataset;
+mod empty;
+mod keyring;
+mod listing;
+mod measure;
+mod report;
+mod start;
+
+use std::process::ExitCode;
+
+/// Whatever goes wrong ends the run.
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+/// Asks a copy of this program to be the empty server.
+const EMPTY_SERVER: &str = "--empty-server";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
+    if has("--test") {
+        return ExitCode::SUCCESS;
+    }
+    let done = match arguments.as_slice() {
+        [flag, socket] if flag == EMPTY_SERVER => empty::serve(socket),
+        _ => run(has("--quick")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("rpc: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(quick: bool) -> Result<()> {
+    // One thread: the callers' own scheduling is the least it can be, on both sides of a ratio.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        calls::latencies(quick).await?;
+        calls::putters(quick).await?;
+        bulk::import(quick).await?;
+        listing::listing(quick).await?;
+        start::start(quick).await
+    })
+}
