@@ -198,3 +198,26 @@ impl FileSystem for DiskFileSystem {
         Ok(())
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cached_read_gives_the_whole_file_or_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+        fs::write(&file, b"12345").expect("written");
+        std::os::unix::fs::symlink(&file, &link).expect("a link");
+        let read = |path: &Path, len| DiskFileSystem.read_cached(path, len);
+        match read(&file, 5) {
+            Ok(bytes) => assert_eq!(bytes, b"12345"),
+            // Not on every kernel, nor on every file system.
+            Err(error) => eprintln!("no cached reads here: {error}"),
+        }
+        assert!(read(&file, 4).is_err(), "the file has grown");
+        assert!(read(&file, 6).is_err(), "the file is cut short");
+        assert!(read(&link, 5).is_err(), "links are not followed");
+        assert!(read(folder.path(), 5).is_err(), "a folder is no file");
+    }
+}

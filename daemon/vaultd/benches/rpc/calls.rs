@@ -7,6 +7,7 @@ use std::{
     time::Instant,
 };
 
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use vault_client::{Client, NewDocument, StoreOptions};
 
@@ -21,64 +22,178 @@ use crate::{
 
 const STORE: &str = "bench/calls";
 
-/// Get and durable put of 1 KiB, one after the other on one connection.
-pub(crate) async fn latencies(quick: bool) -> Result<()> {
-    let daemon = Daemon::start(Key::Memory).await?;
-    let client = daemon.client().await?;
-    client.create_store(STORE, &StoreOptions::default()).await?;
-    let mut empty = EmptyServer::start().await?;
-    get(quick, &daemon, &client, &mut empty).await?;
-    put(quick, &daemon, &client, &mut empty).await
+/// What single calls and their floors took, block by block.
+#[derive(Default)]
+struct Latencies {
+    gets: Blocks,
+    checks: Blocks,
+    empty_beside_gets: Blocks,
+    puts: Blocks,
+    files: Blocks,
+    empty_beside_puts: Blocks,
 }
 
-async fn get(quick: bool, daemon: &Daemon, client: &Client, empty: &mut EmptyServer) -> Result<()> {
-    let ids: Vec<String> = (0..64).map(|number| format!("get-{number}")).collect();
-    for id in &ids {
-        client.put(STORE, NewDocument::json(id, kibibyte())).await?;
+/// Get and durable put of 1 KiB, one after the other on one connection.
+///
+/// Whether the scheduler keeps a server beside its caller or across from it moves each of its calls
+/// by a half, and it may treat two servers differently for as long as they live. So the get is
+/// judged with everybody on one processor, and shown as it comes beside that; every round has
+/// processes of its own.
+pub(crate) async fn latencies(quick: bool) -> Result<()> {
+    let rounds = if quick { 2 } else { 7 };
+    let everywhere = sched_getaffinity(None)?;
+    let (mut together, mut anywhere) = (Latencies::default(), Latencies::default());
+    for _ in 0..rounds {
+        // Inherited by the servers.
+        sched_setaffinity(None, &one_processor(&everywhere))?;
+        let servers = Servers::start().await;
+        let measured = async { together.get(quick, &mut servers?).await };
+        let measured = measured.await;
+        sched_setaffinity(None, &everywhere)?;
+        measured?;
+
+        let mut servers = Servers::start().await?;
+        anywhere.get(quick, &mut servers).await?;
+        anywhere.put(quick, &mut servers).await?;
     }
-    let mut health = HealthClient::new(channel(&daemon.socket()).await?);
-    let (mut gets, mut bare, mut checks) =
-        (Blocks::default(), Blocks::default(), Blocks::default());
-    let (blocks, count) = if quick { (5, 50) } else { (60, 300) };
-    let mut next = ids.iter().cycle();
-    for block in 0..=blocks {
-        let empty_times = times!(count, empty.call().await?);
-        let get_times = times!(count, {
-            let id = next.next().expect("a cycle has no end");
-            let found = client.get(STORE, id).await?;
-            assert_eq!(found.body.len(), 1024);
-        });
-        let check_times = times!(count, health.check(HealthCheckRequest::default()).await?);
-        // The first block warms caches and branches.
-        if block > 0 {
-            bare.block(empty_times);
-            gets.block(get_times);
-            checks.block(check_times);
-        }
-    }
-    let (value, bare, checks) = (gets.median(), bare.median(), checks.median());
-    let name = "get_1k_p50";
-    let floor_what = "empty unary call of a bare tonic server, its own process and Unix socket";
-    let figure = Figure {
-        name,
-        value,
-        unit: "us",
-        floor: bare,
-        floor_what,
-        bar: Bar::AtMost(1.5),
-    };
-    figure.print();
-    let name = "get_1k_p50_over_health_check";
-    let floor_what = "grpc.health.v1.Health/Check of the same daemon, through the same layers";
-    Figure {
-        name,
-        floor: checks,
-        floor_what,
-        bar: Bar::None,
-        ..figure
-    }
-    .print();
+    together.print_get("get_1k_p50", "all on one processor", Bar::AtMost(1.5));
+    anywhere.print_get(
+        "get_1k_p50_anywhere",
+        "wherever the scheduler puts them",
+        Bar::None,
+    );
+    anywhere.print_put();
     Ok(())
+}
+
+fn one_processor(of: &CpuSet) -> CpuSet {
+    let first = (0..CpuSet::MAX_CPU).find(|processor| of.is_set(*processor));
+    let mut one = CpuSet::new();
+    one.set(first.unwrap_or_default());
+    one
+}
+
+/// A daemon with a store and a client, and the empty server.
+struct Servers {
+    daemon: Daemon,
+    client: Client,
+    empty: EmptyServer,
+}
+
+impl Servers {
+    async fn start() -> Result<Self> {
+        let daemon = Daemon::start(Key::Memory).await?;
+        let client = daemon.client().await?;
+        client.create_store(STORE, &StoreOptions::default()).await?;
+        Ok(Self {
+            daemon,
+            client,
+            empty: EmptyServer::start().await?,
+        })
+    }
+}
+
+impl Latencies {
+    fn print_get(&self, name: &str, place: &str, bar: Bar) {
+        let bare = format!(
+            "empty unary call of a bare tonic server, its own process and Unix socket; {place}"
+        );
+        let layered = format!(
+            "grpc.health.v1.Health/Check of the same daemon, through the same layers; {place}"
+        );
+        let figure = Figure {
+            name,
+            value: self.gets.median(),
+            unit: "us",
+            floor: self.empty_beside_gets.median(),
+            floor_what: &bare,
+            bar,
+        };
+        figure.print();
+        Figure {
+            name: &format!("{name}_over_health_check"),
+            floor: self.checks.median(),
+            floor_what: &layered,
+            bar: Bar::None,
+            ..figure
+        }
+        .print();
+    }
+
+    fn print_put(&self) {
+        Figure {
+            name: "put_1k_p50",
+            value: self.puts.median(),
+            unit: "us",
+            floor: self.files.median() + self.empty_beside_puts.median(),
+            floor_what: "create, write, fsync, rename, fsync of the folder in process + an empty \
+                         call",
+            bar: Bar::AtMost(1.3),
+        }
+        .print();
+    }
+
+    async fn get(&mut self, quick: bool, servers: &mut Servers) -> Result<()> {
+        let Servers {
+            daemon,
+            client,
+            empty,
+        } = servers;
+        let ids: Vec<String> = (0..64).map(|number| format!("get-{number}")).collect();
+        for id in &ids {
+            let document = NewDocument::json(id, kibibyte());
+            client.put(STORE, document).await?;
+        }
+        let mut health = HealthClient::new(channel(&daemon.socket()).await?);
+        let (blocks, count) = if quick { (3, 50) } else { (8, 300) };
+        let mut next = ids.iter().cycle();
+        for block in 0..=blocks {
+            let empty_times = times!(count, empty.call().await?);
+            let get_times = times!(count, {
+                let id = next.next().expect("a cycle has no end");
+                let found = client.get(STORE, id).await?;
+                assert_eq!(found.body.len(), 1024);
+            });
+            let check_times = times!(count, health.check(HealthCheckRequest::default()).await?);
+            // The first block warms caches and branches.
+            if block > 0 {
+                self.empty_beside_gets.block(empty_times);
+                self.gets.block(get_times);
+                self.checks.block(check_times);
+            }
+        }
+        Ok(())
+    }
+
+    async fn put(&mut self, quick: bool, servers: &mut Servers) -> Result<()> {
+        let Servers {
+            daemon,
+            client,
+            empty,
+        } = servers;
+        let folder = daemon.beside("bare")?;
+        let body = kibibyte();
+        let (blocks, count) = if quick { (2, 20) } else { (8, 40) };
+        let mut number = 0;
+        for block in 0..=blocks {
+            let file_times = times!(count, {
+                bare_put(&folder, number, &body)?;
+                number += 1;
+            });
+            let put_times = times!(count, {
+                let document = NewDocument::json(format!("put-{number}"), body.clone());
+                client.put(STORE, document).await?;
+                number += 1;
+            });
+            let call_times = times!(count, empty.call().await?);
+            if block > 0 {
+                self.files.block(file_times);
+                self.puts.block(put_times);
+                self.empty_beside_puts.block(call_times);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The bare file protocol: create, write, `fsync`, rename, `fsync` of the directory.
@@ -93,42 +208,6 @@ fn bare_put(folder: &Path, number: usize, body: &[u8]) -> Result<()> {
     drop(file);
     std::fs::rename(&temporary, folder.join(format!("{number:064x}")))?;
     File::open(folder)?.sync_all()?;
-    Ok(())
-}
-
-async fn put(quick: bool, daemon: &Daemon, client: &Client, empty: &mut EmptyServer) -> Result<()> {
-    let folder = daemon.beside("bare")?;
-    let body = kibibyte();
-    let (mut puts, mut files, mut calls) =
-        (Blocks::default(), Blocks::default(), Blocks::default());
-    let (blocks, count) = if quick { (5, 20) } else { (60, 50) };
-    let mut number = 0;
-    for block in 0..=blocks {
-        let file_times = times!(count, {
-            bare_put(&folder, number, &body)?;
-            number += 1;
-        });
-        let put_times = times!(count, {
-            let document = NewDocument::json(format!("put-{number}"), body.clone());
-            client.put(STORE, document).await?;
-            number += 1;
-        });
-        let call_times = times!(count, empty.call().await?);
-        if block > 0 {
-            files.block(file_times);
-            puts.block(put_times);
-            calls.block(call_times);
-        }
-    }
-    Figure {
-        name: "put_1k_p50",
-        value: puts.median(),
-        unit: "us",
-        floor: files.median() + calls.median(),
-        floor_what: "create, write, fsync, rename, fsync of the folder in process + an empty call",
-        bar: Bar::AtMost(1.3),
-    }
-    .print();
     Ok(())
 }
 

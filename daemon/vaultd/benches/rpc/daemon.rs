@@ -60,6 +60,8 @@ pub(crate) fn folder() -> Result<TempDir> {
 
 /// A running daemon.
 pub(crate) struct Daemon {
+    /// When its program was started.
+    pub(crate) started: Instant,
     pub(crate) process: Process,
     folder: TempDir,
 }
@@ -90,8 +92,11 @@ impl Daemon {
             Key::Memory => command.arg("--ephemeral"),
             Key::Passphrase => command.args(["--keyring", "passphrase"]),
         };
+        let started = Instant::now();
+        let process = Process(command.spawn()?);
         Ok(Self {
-            process: Process(command.spawn()?),
+            started,
+            process,
             folder,
         })
     }
@@ -123,7 +128,8 @@ impl Daemon {
             match Client::connect(&options).await {
                 Ok(client) => return Ok(client),
                 Err(vault_client::Error::NoDaemon { .. }) if begun.elapsed() < PATIENCE => {
-                    tokio::time::sleep(Duration::from_micros(200)).await;
+                    // Not tokio's sleep, which counts in milliseconds.
+                    std::thread::sleep(Duration::from_micros(100));
                 }
                 Err(error) => {
                     let log = std::fs::read_to_string(self.folder.path().join("log"));

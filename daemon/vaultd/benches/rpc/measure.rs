@@ -36,8 +36,8 @@ impl Blocks {
         self.0.push(value);
     }
 
-    pub(crate) fn median(mut self) -> f64 {
-        median(&mut self.0)
+    pub(crate) fn median(&self) -> f64 {
+        median(&mut self.0.clone())
     }
 }
 

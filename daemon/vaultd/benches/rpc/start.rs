@@ -1,6 +1,6 @@
 //! Start to ready, and memory of an idle daemon, beside GNOME Keyring's.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use vault_client::{NewDocument, StoreOptions};
 
@@ -20,11 +20,10 @@ const IDLE: Duration = Duration::from_millis(300);
 
 /// From starting the program to the first answer to `Status`.
 async fn ready() -> Result<(Duration, Daemon)> {
-    let begun = Instant::now();
     let daemon = Daemon::spawn(Key::Memory)?;
     // Connecting asks for the status.
     daemon.client().await?;
-    Ok((begun.elapsed(), daemon))
+    Ok((daemon.started.elapsed(), daemon))
 }
 
 pub(crate) async fn start(quick: bool) -> Result<()> {
@@ -32,6 +31,8 @@ pub(crate) async fn start(quick: bool) -> Result<()> {
         eprintln!("rpc: SKIPPED start and memory: there is no {program} to compare with");
         return Ok(());
     }
+    // Neither shall wait for what the figures before this one left to be written.
+    rustix::fs::sync();
     let (mut own, mut other) = (Blocks::default(), Blocks::default());
     let (mut own_memory, mut other_memory) = (Blocks::default(), Blocks::default());
     for _ in 0..if quick { 3 } else { 11 } {
