@@ -96,7 +96,6 @@ impl From<v1::Store> for Store {
 }
 
 /// A file to adopt.
-#[derive(Debug)]
 pub struct AdoptFile {
     /// Path relative to the adopted folder, with `/` between its parts, ending in `.json`.
     pub path: String,
