@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 
 mod abuse;
+mod damage;
 mod desktop;
 mod documents;
 mod isolation;
