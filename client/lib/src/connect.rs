@@ -64,8 +64,8 @@ async fn open(socket: PathBuf) -> io::Result<TokioIo<Io>> {
 /// Connects to `socket`.
 pub(crate) async fn dial(socket: &Path) -> Result<Channel, Error> {
     // The first connection is tried apart, since the channel hides what the operating system says.
-    match open(socket.to_owned()).await {
-        Ok(_) => {}
+    let first = match open(socket.to_owned()).await {
+        Ok(first) => first,
         Err(error)
             if error
                 .get_ref()
@@ -81,9 +81,19 @@ pub(crate) async fn dial(socket: &Path) -> Result<Channel, Error> {
                 detail: error.to_string(),
             });
         }
-    }
+    };
     let path = socket.to_owned();
-    let connector = tower::service_fn(move |_: http::Uri| open(path.clone()));
+    let mut first = Some(first);
+    let connector = tower::service_fn(move |_: http::Uri| {
+        let (first, path) = (first.take(), path.clone());
+        async move {
+            match first {
+                Some(first) => Ok(first),
+                // The daemon was restarted since.
+                None => open(path).await,
+            }
+        }
+    });
     // The name is not looked up; HTTP/2 wants one.
     Endpoint::from_static("http://vaultd.local")
         .initial_stream_window_size(STREAM_WINDOW)

@@ -177,17 +177,13 @@ async fn read_back(client: &Client, id: &str) -> Result<(), Failure> {
 }
 
 async fn change(client: &Client, id: &str) -> Result<(), Failure> {
-    let read = client.get(STORE, id).await?.head.revision;
+    let document = client.get(STORE, id).await?;
+    let read = document.head.revision;
     let shown = output::printable(id);
     say(&format!(
         "\n$ echo '{{\"starred\":true}}' | vaultctl doc patch {STORE} {shown}"
     ))?;
-    let is_object = client
-        .get(STORE, id)
-        .await?
-        .body
-        .trim_ascii_start()
-        .starts_with(b"{");
+    let is_object = document.body.trim_ascii_start().starts_with(b"{");
     let head = if is_object {
         client
             .patch(STORE, id, br#"{"starred":true}"#.to_vec(), None)

@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 
 use vault_client::{Client, KeyState};
 
-use crate::{context::Context, failure::Failure, output, passphrase, status};
+use crate::{context::Context, failure::Failure, output, passphrase, prompt, status};
 
 /// Where the storage key is to be kept.
 #[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,10 +77,7 @@ fn offer(status: &vault_client::Status, context: &Context) -> Result<Backend, Fa
             status.remedies.join("; ")
         )));
     }
-    eprint!("Keep the key in a file under a passphrase instead? [y/N] ");
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
-    if answer.trim().eq_ignore_ascii_case("y") {
+    if prompt::yes("Keep the key in a file under a passphrase instead?")? {
         return Ok(Backend::Passphrase);
     }
     Err(Failure::locked(format!(

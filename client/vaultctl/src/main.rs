@@ -13,6 +13,7 @@ mod lock;
 mod man;
 mod output;
 mod passphrase;
+mod prompt;
 mod status;
 mod store;
 

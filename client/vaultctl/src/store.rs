@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::mpsc;
 use vault_client::{AdoptFile, Client, SizeClass, StoreOptions};
 
-use crate::{context::Context, failure::Failure, output};
+use crate::{context::Context, failure::Failure, output, prompt};
 
 #[derive(clap::Subcommand, Debug)]
 pub(crate) enum Store {
@@ -187,10 +187,7 @@ fn confirm(question: &str) -> Result<(), Failure> {
     if !std::io::stdin().is_terminal() {
         return Err(Failure::usage(format!("{question} Say so with --yes.")));
     }
-    eprint!("{question} [y/N] ");
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
-    if answer.trim().eq_ignore_ascii_case("y") {
+    if prompt::yes(question)? {
         Ok(())
     } else {
         Err(Failure::other("nothing was deleted"))

@@ -46,6 +46,8 @@ pub fn refusal(reason: Reason, text: impl Into<String>, metadata: &[(&str, &str)
 /// What a client sees of a store's failure.
 pub fn store_error(error: &StoreError) -> Status {
     let text = error.to_string();
+    let refuse =
+        |text: String, metadata: &[(&str, &str)]| refusal(store_reason(error), text, metadata);
     match error {
         StoreError::Io {
             operation,
@@ -56,52 +58,40 @@ pub fn store_error(error: &StoreError) -> Status {
             tracing::error!(operation, path, message, "storage failed");
             let text =
                 format!("the disk failed to {operation}: {message}; nothing was acknowledged");
-            refusal(Reason::StorageFailed, text, &[("operation", operation)])
+            refuse(text, &[("operation", operation)])
         }
         StoreError::Damaged { object, .. } => {
             let text = format!("{text}; `vaultctl doc rm` moves a damaged document aside");
-            refusal(Reason::Corrupt, text, &[("object", object)])
+            refuse(text, &[("object", object)])
         }
-        StoreError::PlaintextRefused { object, .. } => {
-            refusal(Reason::PlaintextRefused, text, &[("object", object)])
-        }
+        StoreError::PlaintextRefused { object, .. } => refuse(text, &[("object", object)]),
         StoreError::NoSuchStore(store) => {
             let text = format!("{text}; `vaultctl store create` makes one");
-            refusal(Reason::NotFound, text, &[("store", store)])
+            refuse(text, &[("store", store)])
         }
-        StoreError::NoSuchDocument { store, id } => {
-            refusal(Reason::NotFound, text, &[("store", store), ("id", id)])
+        StoreError::NoSuchDocument { store, id } => refuse(text, &[("store", store), ("id", id)]),
+        StoreError::RevisionConflict { id, current, .. } => {
+            refuse(text, &[("id", id), ("current", &current.to_string())])
         }
-        StoreError::RevisionConflict { id, current, .. } => refusal(
-            Reason::RevisionConflict,
-            text,
-            &[("id", id), ("current", &current.to_string())],
-        ),
         StoreError::RevisionGone { retained } => {
             let text = format!("{text}; list the store, then watch from its newest revision");
-            refusal(
-                Reason::RevisionGone,
-                text,
-                &[("retained", &retained.to_string())],
-            )
+            refuse(text, &[("retained", &retained.to_string())])
         }
         StoreError::TooLarge { size, limit } => too_large(*size, *limit),
-        StoreError::InvalidId(_) => refusal(Reason::InvalidId, text, &[]),
-        StoreError::InvalidArgument(_) => refusal(Reason::InvalidArgument, text, &[]),
-        StoreError::StoreExists(store) => refusal(Reason::AlreadyExists, text, &[("store", store)]),
-        StoreError::Closed => refusal(
-            Reason::Locked,
-            "the vault was locked; `vaultctl unlock` opens it",
-            &[],
-        ),
+        StoreError::InvalidId(_) | StoreError::InvalidArgument(_) => refuse(text, &[]),
+        StoreError::StoreExists(store) => refuse(text, &[("store", store)]),
+        StoreError::Closed => {
+            let text = "the vault was locked; `vaultctl unlock` opens it";
+            refuse(text.to_owned(), &[])
+        }
         StoreError::Random => {
             tracing::error!("the random source failed");
-            refusal(Reason::Internal, text, &[])
+            refuse(text, &[])
         }
     }
 }
 
-/// The reason a rejected item of an import is reported under.
+/// The reason of a store's failure.
 pub fn store_reason(error: &StoreError) -> Reason {
     match error {
         StoreError::Io { .. } => Reason::StorageFailed,

@@ -17,7 +17,7 @@ use vault_crypto::SecretBytes;
 use vault_keyring::{BackendKind, Interaction, Keyring};
 use vault_proto::v1::{KeyState, Reason};
 use vault_store::{
-    DataRoot, DiskFileSystem, KeySourceError, StoreError, Vault,
+    DataRoot, DiskFileSystem, StoreError, Vault,
     size_class::SizeLimits,
     vault::{Evidence, VaultOptions},
 };
@@ -203,7 +203,7 @@ impl Keeper {
             self.unlock_keyring(&keyring, passphrase.or(from_file.as_ref()))
         });
         if let Err(closed) = unlocked {
-            let status = if closed.explanation == KeySourceError::WrongPassphrase.to_string() {
+            let status = if closed.wrong_passphrase {
                 refusal(Reason::WrongPassphrase, closed.explanation.clone(), &[])
             } else {
                 closed.refuse()

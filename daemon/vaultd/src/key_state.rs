@@ -18,6 +18,8 @@ pub struct Closed {
     pub explanation: String,
     /// The ways out.
     pub remedies: Vec<String>,
+    /// A passphrase was given, and not the right one.
+    pub wrong_passphrase: bool,
     /// Since when.
     pub since: Instant,
 }
@@ -75,6 +77,7 @@ impl Closed {
             state,
             explanation: explanation.into(),
             remedies: remedies.into_iter().map(Into::into).collect(),
+            wrong_passphrase: false,
             since: Instant::now(),
         }
     }
@@ -130,7 +133,10 @@ impl Closed {
                     BackendKind::Passphrase => "run `vaultctl unlock` and give the passphrase",
                     _ => "unlock the desktop's keyring, or run `vaultctl unlock`",
                 };
-                Self::new(KeyState::KeyringLocked, explanation, [remedy])
+                Self {
+                    wrong_passphrase: matches!(error, KeySourceError::WrongPassphrase),
+                    ..Self::new(KeyState::KeyringLocked, explanation, [remedy])
+                }
             }
             KeySourceError::Denied(_) => Self::new(
                 KeyState::KeyringDenied,

@@ -1,6 +1,6 @@
 //! A store's own small sealed files, beside its objects.
 
-use vault_crypto::{Address, Envelope, Header, ObjectName, envelope};
+use vault_crypto::{Address, Envelope, ObjectName, envelope};
 use zeroize::Zeroizing;
 
 use super::Inner;
@@ -33,7 +33,6 @@ impl Inner {
         };
         let object = self.own_name(name);
         let open = || {
-            Header::parse(&bytes)?;
             let address = self.own_address(&object);
             Envelope::new(&context.key, context.key_id, address, &bytes)?.open_body()
         };

@@ -6,7 +6,7 @@ use vault_crypto::ObjectName;
 use zeroize::Zeroizing;
 
 use super::{
-    Document, DocumentStore, Inner, Listed,
+    Document, DocumentStore, Inner,
     doubt::RECORD_LIMIT,
     index::{Location, Slot},
     journal,
@@ -87,15 +87,6 @@ impl DocumentStore {
         self.0
             .find(&self.0.medium.object_name(id), id)
             .map(|slot| slot.head)
-    }
-
-    /// Objects that cannot be read.
-    pub fn damaged(&self) -> Vec<Listed> {
-        let index = self.0.index();
-        let damaged = index.damaged.iter();
-        damaged
-            .map(|(name, error)| Listed::Damaged(name.to_string(), error.clone()))
-            .collect()
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use vault_crypto::SecretBytes;
 use vault_keyring::{
-    Backend, BackendKind, Keyring, memory::MemoryBackend, os::OsBackend,
+    Backend, BackendKind, Keyring, KeyringError, memory::MemoryBackend, os::OsBackend,
     passphrase::PassphraseBackend,
 };
 use vault_store::{OpenError, vault::Evidence};
@@ -96,19 +96,24 @@ impl Keeper {
         keyring: &Keyring,
         passphrase: Option<&SecretBytes>,
     ) -> Result<(), Closed> {
+        keyring
+            .unlock(passphrase)
+            .map_err(|error| self.closed_by(keyring, error))
+    }
+
+    /// What a keyring's failure means for this vault.
+    fn closed_by(&self, keyring: &Keyring, error: KeyringError) -> Closed {
         let initialized = !self.uninitialized();
-        keyring.unlock(passphrase).map_err(|error| {
-            Closed::from_key_source(&key_source_error(error), keyring.kind(), initialized)
-        })
+        Closed::from_key_source(&key_source_error(error), keyring.kind(), initialized)
     }
 
     /// Finds out whether the keyring works at all, so that one that does not shows at once.
     pub(super) fn probe(&self, slot: &mut Option<Arc<Keyring>>) -> Result<(), Closed> {
         let keyring = self.keyring(slot)?;
         // A locked keyring is there; whether the key is in it shows when it is unlocked.
-        keyring.probe().map(drop).map_err(|error| {
-            let initialized = !self.uninitialized();
-            Closed::from_key_source(&key_source_error(error), keyring.kind(), initialized)
-        })
+        keyring
+            .probe()
+            .map(drop)
+            .map_err(|error| self.closed_by(&keyring, error))
     }
 }
