@@ -1,10 +1,6 @@
 //! Public identifiers: random, printed as lower-case hex, never secret.
 
-use std::{fmt, str::FromStr};
-
 use data_encoding::HEXLOWER;
-
-use crate::primitives::{RandomError, fill_random};
 
 /// Text that is not the hex form of an identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,9 +29,9 @@ macro_rules! id_type {
             pub const LEN: usize = $len;
 
             /// A new random identifier.
-            pub fn generate() -> Result<Self, RandomError> {
+            pub fn generate() -> Result<Self, $crate::RandomError> {
                 let mut bytes = [0; $len];
-                fill_random(&mut bytes)?;
+                $crate::primitives::fill_random(&mut bytes)?;
                 Ok(Self(bytes))
             }
 
@@ -50,27 +46,28 @@ macro_rules! id_type {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&HEXLOWER.encode(&self.0))
+        impl ::std::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                f.write_str(&::data_encoding::HEXLOWER.encode(&self.0))
             }
         }
 
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl ::std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
                 write!(f, concat!(stringify!($name), "({})"), self)
             }
         }
 
-        impl FromStr for $name {
-            type Err = ParseIdError;
+        impl ::std::str::FromStr for $name {
+            type Err = $crate::id::ParseIdError;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                parse_hex(text).map(Self)
+                $crate::id::parse_hex(text).map(Self)
             }
         }
     };
 }
+pub(crate) use id_type;
 
 id_type!(
     /// Names a vault for ever: in its header, its key table and its keyring entries. 16 bytes.

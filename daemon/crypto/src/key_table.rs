@@ -18,7 +18,7 @@
 //! stand in the clear, so that a lost public header can be rebuilt and a wrong key is told from a
 //! damaged table.
 
-use std::{collections::BTreeMap, fmt};
+use std::collections::BTreeMap;
 
 use zeroize::Zeroizing;
 
@@ -27,6 +27,12 @@ use crate::{
     primitives::{self, NONCE_LEN, RandomError, TAG_LEN},
     secret::{DataKey, Fingerprint, StorageKey},
 };
+
+mod purpose;
+mod renewal;
+
+pub use purpose::KeyPurpose;
+pub use renewal::SeveralRetired;
 
 const MAGIC: [u8; 4] = *b"\x89VKT";
 const FORMAT: u8 = 1;
@@ -51,38 +57,6 @@ pub enum KeyTableError {
     /// A table of a later version of vaultd.
     #[error("the key table has format {0}, which this version does not know")]
     UnknownFormat(u8),
-}
-
-/// What a data key is for: `store/<store id>`, `catalogue`, `names`, ...
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct KeyPurpose(String);
-
-impl KeyPurpose {
-    /// The key of the catalogue.
-    pub fn catalogue() -> Self {
-        Self("catalogue".to_owned())
-    }
-
-    /// The key of object names.
-    pub fn names() -> Self {
-        Self("names".to_owned())
-    }
-
-    /// The key of the store with this identifier.
-    pub fn store(id: &str) -> Self {
-        Self(format!("store/{id}"))
-    }
-
-    /// The text of the purpose.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for KeyPurpose {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
 }
 
 /// One data key with its purpose.
@@ -203,12 +177,13 @@ impl KeyTable {
     }
 
     fn encode(&self) -> Zeroizing<Vec<u8>> {
-        let per_entry = |entry: &Entry| KeyId::LEN + 2 + entry.purpose.0.len() + DataKey::LEN;
+        let per_entry =
+            |entry: &Entry| KeyId::LEN + 2 + entry.purpose.as_str().len() + DataKey::LEN;
         // Sized beforehand: a growing buffer would leave unzeroed copies of keys behind.
         let len = self.entries.values().map(per_entry).sum();
         let mut bytes = Zeroizing::new(Vec::with_capacity(len));
         for (id, entry) in &self.entries {
-            let purpose = entry.purpose.0.as_bytes();
+            let purpose = entry.purpose.as_str().as_bytes();
             bytes.extend_from_slice(id.as_bytes());
             let purpose_len =
                 u16::try_from(purpose.len()).expect("purposes are short names of ours");
@@ -229,7 +204,7 @@ fn decode(mut bytes: &[u8]) -> Option<BTreeMap<KeyId, Entry>> {
         let purpose_len = usize::from(u16::from_le_bytes(*purpose_len));
         let (purpose, rest) = rest.split_at_checked(purpose_len)?;
         let (key, rest) = rest.split_at_checked(DataKey::LEN)?;
-        let purpose = KeyPurpose(std::str::from_utf8(purpose).ok()?.to_owned());
+        let purpose = KeyPurpose::read(std::str::from_utf8(purpose).ok()?);
         let key = DataKey::from_bytes(key)?;
         entries.insert(KeyId::from_bytes(*id), Entry { purpose, key });
         bytes = rest;
@@ -279,107 +254,4 @@ impl TableInfo {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn storage_key(byte: u8) -> StorageKey {
-        StorageKey::from_bytes(&[byte; 32]).expect("32 bytes")
-    }
-
-    fn table() -> (KeyTable, KeyId) {
-        let mut table = KeyTable::new(VaultId::from_bytes([9; 16]));
-        table.add(KeyPurpose::catalogue()).expect("random source");
-        let id = table
-            .add(KeyPurpose::store("0011223344556677"))
-            .expect("random source");
-        (table, id)
-    }
-
-    #[test]
-    fn a_table_round_trips() {
-        let (table, id) = table();
-        let wrapped = table.wrap(&storage_key(1)).expect("random source");
-        let opened = KeyTable::unwrap(&storage_key(1), &wrapped).expect("the right key");
-        assert_eq!(opened.vault(), table.vault());
-        assert_eq!(opened.generation(), 2);
-        assert_eq!(
-            opened.get(id).expect("kept").expose(),
-            table.get(id).expect("there").expose()
-        );
-        let (found, _) = opened
-            .find(&KeyPurpose::store("0011223344556677"))
-            .expect("by purpose");
-        assert_eq!(found, id);
-        assert!(opened.find(&KeyPurpose::names()).is_none());
-    }
-
-    #[test]
-    fn no_data_key_stands_in_the_wrapped_form() {
-        let (table, id) = table();
-        let wrapped = table.wrap(&storage_key(1)).expect("random source");
-        let key = table.get(id).expect("there").expose();
-        assert!(!wrapped.windows(8).any(|run| run == &key[..8]));
-    }
-
-    #[test]
-    fn a_wrong_key_is_not_called_damage() {
-        let (table, _) = table();
-        let wrapped = table.wrap(&storage_key(1)).expect("random source");
-        let error = KeyTable::unwrap(&storage_key(2), &wrapped).expect_err("the wrong key");
-        assert!(matches!(error, KeyTableError::WrongKey { .. }), "{error}");
-    }
-
-    #[test]
-    fn every_changed_byte_and_every_truncation_is_refused() {
-        let (table, _) = table();
-        let wrapped = table.wrap(&storage_key(1)).expect("random source");
-        for at in 0..wrapped.len() {
-            let mut changed = wrapped.clone();
-            changed[at] ^= 1;
-            assert!(
-                KeyTable::unwrap(&storage_key(1), &changed).is_err(),
-                "byte {at}"
-            );
-            assert!(
-                KeyTable::unwrap(&storage_key(1), &wrapped[..at]).is_err(),
-                "cut at {at}"
-            );
-        }
-    }
-
-    /// A table that is written but not read again would lose every key in it.
-    #[test]
-    fn whatever_was_wrapped_is_unwrapped() {
-        let mut table = KeyTable::new(VaultId::from_bytes([9; 16]));
-        for len in [0, 1 << 10, usize::from(u16::MAX) - "store/".len()] {
-            table
-                .add(KeyPurpose::store(&"x".repeat(len)))
-                .expect("random source");
-        }
-        let wrapped = table.wrap(&storage_key(1)).expect("random source");
-        let opened = KeyTable::unwrap(&storage_key(1), &wrapped).expect("the right key");
-        assert_eq!(opened.entries.len(), 3);
-    }
-
-    #[test]
-    fn a_later_format_is_called_unknown() {
-        let (table, _) = table();
-        let mut later = table.wrap(&storage_key(1)).expect("random source");
-        later[4] = 2;
-        later[6..8].copy_from_slice(&[1, 1]);
-        let error = KeyTable::unwrap(&storage_key(1), &later).expect_err("a later format");
-        assert_eq!(error, KeyTableError::UnknownFormat(2));
-        later[4] = FORMAT;
-        let error = KeyTable::unwrap(&storage_key(1), &later).expect_err("reserved bytes");
-        assert_eq!(error, KeyTableError::Damaged);
-    }
-
-    #[test]
-    fn removing_a_key_is_counted() {
-        let (mut table, id) = table();
-        assert!(table.remove(id));
-        assert!(!table.remove(id));
-        assert_eq!(table.generation(), 3);
-        assert!(table.get(id).is_none());
-    }
-}
+mod tests;

@@ -11,6 +11,9 @@ use zeroize::Zeroizing;
 pub(crate) const KEY_LEN: usize = 32;
 /// Length of an `XChaCha20` nonce, in bytes. Long enough that random nonces do not collide.
 pub(crate) const NONCE_LEN: usize = 24;
+/// How much of the stack is overwritten after a key was made on it, in bytes: several times what
+/// HKDF uses.
+const SCRUBBED: usize = 16 << 10;
 /// Length of a Poly1305 tag, in bytes.
 pub(crate) const TAG_LEN: usize = 16;
 
@@ -43,6 +46,29 @@ pub(crate) fn hkdf_sha256<const OUTPUTS: usize>(
             .expect("32 bytes are below HKDF's limit of 255 × 32");
         output
     })
+}
+
+/// HKDF-SHA-256 into a place that does not move: a key that is to live on is else copied over the
+/// stack on its way, and the copies stay there.
+#[inline(never)]
+pub(crate) fn hkdf_sha256_into(
+    input: &[u8; KEY_LEN],
+    salt: &[u8],
+    info: &[u8],
+    output: &mut [u8; KEY_LEN],
+) {
+    Hkdf::<Sha256>::new(Some(salt), input)
+        .expand(info, output)
+        .expect("32 bytes are below HKDF's limit of 255 × 32");
+}
+
+/// Overwrites what calls that have returned left on the stack: the hash functions hand their results
+/// on by value, and each copy would stay there until another call happens to need the room.
+#[inline(never)]
+pub(crate) fn scrub_stack() {
+    let mut room = [0u8; SCRUBBED];
+    zeroize::Zeroize::zeroize(&mut room);
+    std::hint::black_box(&room);
 }
 
 /// XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03), sealing `buffer` in place; returns the tag.

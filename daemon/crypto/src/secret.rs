@@ -3,12 +3,9 @@
 use std::fmt;
 
 use data_encoding::HEXLOWER;
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
-use crate::{
-    id::VaultId,
-    primitives::{self, KEY_LEN, RandomError},
-};
+use crate::{id::VaultId, primitives};
 
 /// Declares a 32-byte key type.
 ///
@@ -16,23 +13,23 @@ use crate::{
 macro_rules! key_type {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        pub struct $name(Box<[u8; KEY_LEN]>);
+        pub struct $name(Box<[u8; $crate::primitives::KEY_LEN]>);
 
         impl $name {
             /// Length in bytes.
-            pub const LEN: usize = KEY_LEN;
+            pub const LEN: usize = $crate::primitives::KEY_LEN;
 
             /// A new key from the operating system's random source.
-            pub fn generate() -> Result<Self, RandomError> {
-                let mut key = Self(Box::new([0; KEY_LEN]));
-                primitives::fill_random(key.0.as_mut())?;
+            pub fn generate() -> Result<Self, $crate::RandomError> {
+                let mut key = Self(Box::new([0; Self::LEN]));
+                $crate::primitives::fill_random(key.0.as_mut())?;
                 Ok(key)
             }
 
             /// Takes a key from bytes; `None` where they are not 32.
             pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-                let mut key = Self(Box::new([0; KEY_LEN]));
-                if bytes.len() != KEY_LEN {
+                let mut key = Self(Box::new([0; Self::LEN]));
+                if bytes.len() != Self::LEN {
                     return None;
                 }
                 key.0.copy_from_slice(bytes);
@@ -40,24 +37,25 @@ macro_rules! key_type {
             }
 
             /// The bytes themselves: for a keyring to store or a primitive to use.
-            pub fn expose(&self) -> &[u8; KEY_LEN] {
+            pub fn expose(&self) -> &[u8; Self::LEN] {
                 &self.0
             }
         }
 
-        impl Drop for $name {
+        impl ::std::ops::Drop for $name {
             fn drop(&mut self) {
-                self.0.zeroize();
+                ::zeroize::Zeroize::zeroize(self.0.as_mut());
             }
         }
 
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl ::std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
                 f.write_str(concat!(stringify!($name), "(redacted)"))
             }
         }
     };
 }
+pub(crate) use key_type;
 
 key_type!(
     /// The root key of a vault. Lives in the keyring, never on disk in the clear.
@@ -68,7 +66,24 @@ key_type!(
     DataKey
 );
 
+impl DataKey {
+    /// A second copy of the key, for where two owners need it at once, as a table and the store it
+    /// opened do. Not `Clone`, so that every copy of a key is asked for by name and none is made
+    /// by a derive or a collection.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        Self::from_bytes(self.expose()).expect("a key is 32 bytes")
+    }
+}
+
 impl StorageKey {
+    /// A key that `fill` writes in its place on the heap.
+    pub(crate) fn filled(fill: impl FnOnce(&mut [u8; Self::LEN])) -> Self {
+        let mut key = Self(Box::new([0; Self::LEN]));
+        fill(&mut key.0);
+        key
+    }
+
     /// The check value that tells a wrong key from a damaged file: HKDF-SHA-256 of the key under
     /// its own info string, salted with the vault id. Reveals nothing about the key.
     pub fn fingerprint(&self, vault: VaultId) -> Fingerprint {
@@ -164,6 +179,7 @@ mod tests {
     fn secrets_are_neither_copy_nor_clone() {
         assert_not_copyable!(StorageKey);
         assert_not_copyable!(DataKey);
+        assert_not_copyable!(crate::MasterKey);
         assert_not_copyable!(SecretBytes);
     }
 
@@ -201,6 +217,14 @@ mod tests {
         assert_ne!(key.fingerprint(one), other.fingerprint(one));
         let shown = key.fingerprint(one).to_string();
         assert_eq!(shown.parse(), Ok(key.fingerprint(one)));
+    }
+
+    #[test]
+    fn a_duplicate_outlives_its_original() {
+        let key = DataKey::from_bytes(&[7; 32]).expect("32 bytes");
+        let copy = key.duplicate();
+        drop(key);
+        assert_eq!(copy.expose(), &[7; 32]);
     }
 
     #[test]

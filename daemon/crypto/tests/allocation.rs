@@ -1,7 +1,14 @@
-//! A length in a header is a claim. Nothing is allocated for it before the bytes are there.
+//! A length in a header is a claim. Nothing is allocated for it before the bytes are there. And a
+//! stream costs the same memory whatever its length.
+
+use std::io::{self, Read as _};
 
 use allocation_counter::measure;
-use vault_crypto::{Address, DataKey, Envelope, EnvelopeError, Header, KeyId, VaultId, envelope};
+use vault_crypto::{
+    Address, DataKey, Envelope, EnvelopeError, Header, Identities, KeyId, Recipients, SecretBytes,
+    VaultId, envelope,
+    sealed_stream::{open_stream, seal_stream},
+};
 
 const KEY_ID: KeyId = KeyId::from_bytes([1; 8]);
 const ADDRESS: Address<'static> = Address {
@@ -50,4 +57,31 @@ fn the_largest_claim_allocates_nothing_without_its_bytes() {
         assert_eq!(claim.open_body().err(), Some(EnvelopeError::Malformed));
     });
     assert_eq!(allocated.count_total, 0);
+}
+
+#[test]
+fn a_long_stream_is_written_and_read_in_flat_memory() {
+    const LEN: u64 = 16 << 20;
+    const FLAT: u64 = 1 << 20;
+    let passphrase = SecretBytes::new(b"correct horse".to_vec());
+    let recipients = Recipients::Passphrase {
+        passphrase: &passphrase,
+        work_factor: Some(1),
+    };
+    // scrypt takes megabytes of its own, so only what follows it is measured.
+    let mut sealed = Vec::with_capacity(17 << 20);
+    let mut writer = seal_stream(&mut sealed, &recipients).expect("a vector");
+    let written = measure(|| {
+        io::copy(&mut io::repeat(7).take(LEN), &mut writer).expect("a vector");
+    });
+    writer.finish().expect("a vector");
+
+    let identities = Identities::Passphrase(&passphrase);
+    let mut reader = open_stream(&sealed[..], &identities).expect("opened");
+    let read = measure(|| {
+        let len = io::copy(&mut reader, &mut io::sink()).expect("whole");
+        assert_eq!(len, LEN);
+    });
+    assert!(written.bytes_max < FLAT, "{written:?}");
+    assert!(read.bytes_max < FLAT, "{read:?}");
 }

@@ -1,15 +1,17 @@
 //! Format 1 opens for ever: the files in `fixtures` are never written again.
 //!
-//! They were made from the layouts in the documentation of `envelope` and `key_table` by a second
-//! implementation in another language, so they also show that those layouts say enough.
+//! They were made from the layouts in the documentation of `envelope`, `key_table` and
+//! `previous_key` by a second implementation in another language, so they also show that those
+//! layouts say enough.
 
 use vault_crypto::{
     Address, Envelope, Header, KeyId, KeyPurpose, KeyTable, StorageKey, VaultId,
-    key_table::TableInfo,
+    key_table::TableInfo, previous_key::open_previous,
 };
 
 const ENVELOPE: &[u8] = include_bytes!("fixtures/envelope-v1.bin");
 const KEY_TABLE: &[u8] = include_bytes!("fixtures/key-table-v1.bin");
+const PREVIOUS_KEY: &[u8] = include_bytes!("fixtures/previous-key-v1.bin");
 const STORE: &str = "0011223344556677";
 
 /// `N` bytes counting up from `first`.
@@ -74,4 +76,11 @@ fn the_envelope_of_format_1_opens_with_the_key_from_the_table() {
     let mut body = b"This envelope opens for ever.\n".to_vec();
     body.extend(0..=u8::MAX);
     assert_eq!(*envelope.open_body().expect("authentic"), body);
+}
+
+#[test]
+fn the_previous_key_of_format_1_opens() {
+    let vault = VaultId::from_bytes(counting(0xB0));
+    let old = open_previous(&storage_key(), vault, PREVIOUS_KEY).expect("the key it is under");
+    assert_eq!(old.expose(), &counting(0));
 }

@@ -25,6 +25,8 @@ impl Account {
         let what = match self.name {
             EntryName::StorageKey => "storage key",
             EntryName::StorageKeyNext => "next storage key",
+            EntryName::Salt => "salt",
+            EntryName::SaltNext => "next salt",
             EntryName::Probe => "probe",
         };
         format!("vaultd {what} ({:.8})", self.vault.to_string())
@@ -44,6 +46,10 @@ pub enum EntryName {
     StorageKey,
     /// The storage key a rotation has staged and not promoted yet.
     StorageKeyNext,
+    /// The salt from which a derived storage key was made.
+    Salt,
+    /// The salt of a derived key that a rotation has staged.
+    SaltNext,
     /// A random value written to see whether the keyring works, and deleted again.
     Probe,
 }
@@ -54,6 +60,8 @@ impl EntryName {
         match self {
             Self::StorageKey => "storage-key",
             Self::StorageKeyNext => "storage-key.next",
+            Self::Salt => "salt",
+            Self::SaltNext => "salt.next",
             Self::Probe => "probe",
         }
     }

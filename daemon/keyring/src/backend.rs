@@ -62,25 +62,28 @@ pub enum Probe {
     Locked,
 }
 
-/// Where the storage key lives. Written `os`, `passphrase` or `memory`.
+/// Where the storage key lives. Written `os`, `passphrase`, `systemd-creds` or `memory`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum BackendKind {
     /// The keyring of the desktop or of the operating system.
     Os,
     /// A file sealed with a passphrase.
     Passphrase,
+    /// A credential of a systemd service, which the daemon cannot write.
+    SystemdCreds,
     /// Memory only: gone with the process.
     Memory,
 }
 
 impl BackendKind {
-    const ALL: [Self; 3] = [Self::Os, Self::Passphrase, Self::Memory];
+    const ALL: [Self; 4] = [Self::Os, Self::Passphrase, Self::SystemdCreds, Self::Memory];
 
     /// The word for it in the configuration, on the command line and in `vault.json`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Os => "os",
             Self::Passphrase => "passphrase",
+            Self::SystemdCreds => "systemd-creds",
             Self::Memory => "memory",
         }
     }
@@ -94,7 +97,7 @@ impl fmt::Display for BackendKind {
 
 /// Text that names no keyring backend.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown keyring backend; expected os, passphrase or memory")]
+#[error("unknown keyring backend; expected os, passphrase, systemd-creds or memory")]
 pub struct ParseBackendKindError;
 
 impl FromStr for BackendKind {

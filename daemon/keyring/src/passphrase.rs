@@ -68,6 +68,21 @@ impl PassphraseBackend {
         }
     }
 
+    /// The same, unlocked by a passphrase that no file has yet: what is written next is sealed with
+    /// it. Key files that are there already are not looked at.
+    pub fn with_new_passphrase(folder: PathBuf, passphrase: &SecretBytes) -> Self {
+        let unlocked = Unlocked {
+            passphrase: SecretBytes::new(passphrase.expose().to_vec()),
+            storage_key: None,
+            storage_key_next: None,
+        };
+        Self {
+            folder,
+            work_factor: None,
+            state: State::Unlocked(unlocked),
+        }
+    }
+
     fn file(&self, account: &Account) -> Result<KeyFile, KeyringError> {
         KeyFile::new(&self.folder, account.name)
     }

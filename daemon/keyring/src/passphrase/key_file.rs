@@ -50,9 +50,9 @@ impl KeyFile {
     pub(super) fn new(folder: &Path, name: EntryName) -> Result<Self, KeyringError> {
         match name {
             EntryName::StorageKey | EntryName::StorageKeyNext => Ok(Self::at(folder, name)),
-            EntryName::Probe => Err(KeyringError::Unsupported(
-                "key files hold storage keys only".to_owned(),
-            )),
+            EntryName::Salt | EntryName::SaltNext | EntryName::Probe => Err(
+                KeyringError::Unsupported("key files hold storage keys only".to_owned()),
+            ),
         }
     }
 
@@ -164,8 +164,11 @@ fn failed(action: &str, path: &Path, error: &io::Error) -> KeyringError {
 fn refused(error: PassphraseError) -> KeyringError {
     match error {
         PassphraseError::WrongPassphrase => KeyringError::WrongPassphrase,
+        PassphraseError::Io(..) => KeyringError::Failed(error.to_string()),
         PassphraseError::Damaged(text) => KeyringError::Damaged(text),
-        PassphraseError::TooMuchWork(_) => KeyringError::Damaged(error.to_string()),
-        PassphraseError::NotText => KeyringError::Unsupported(error.to_string()),
+        PassphraseError::NoMatch | PassphraseError::TooMuchWork(_) => {
+            KeyringError::Damaged(error.to_string())
+        }
+        _ => KeyringError::Unsupported(error.to_string()),
     }
 }
