@@ -4,9 +4,11 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 4] = [
+const FILES: [&str; 6] = [
+    "vault/v1/archives.proto",
     "vault/v1/documents.proto",
     "vault/v1/errors.proto",
+    "vault/v1/keys.proto",
     "vault/v1/stores.proto",
     "vault/v1/vault.proto",
 ];
@@ -34,6 +36,20 @@ fn main() -> Result<(), Box<dyn Error>> {
             ".vault.v1.AdoptStoreRequest",
             ".vault.v1.InitRequest",
             ".vault.v1.UnlockRequest",
+            ".vault.v1.RotateRequest",
+            ".vault.v1.RotateResponse",
+            ".vault.v1.RotationOutcome",
+            ".vault.v1.ExportKeyRequest",
+            ".vault.v1.ImportKeyRequest",
+            ".vault.v1.DeriveKeyRequest",
+            ".vault.v1.DeriveKeyResponse",
+            ".vault.v1.MoveKeyRequest",
+            ".vault.v1.MoveKeyResponse",
+            ".vault.v1.ExportArchiveRequest",
+            ".vault.v1.ExportArchiveResponse",
+            ".vault.v1.ArchiveKey",
+            ".vault.v1.VerifyArchiveRequest",
+            ".vault.v1.RestoreArchiveRequest",
         ])
         .compile_fds(descriptors)?;
     Ok(())

@@ -18,11 +18,18 @@
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 
+mod archives;
 mod autostart;
 mod connect;
+mod doctor;
 mod documents;
 mod error;
+mod feed;
 mod import;
+mod keys;
+mod rotation;
+mod seal;
+mod secret;
 mod stores;
 mod vault;
 
@@ -33,18 +40,34 @@ use vault_proto::{
     MESSAGE_LIMIT,
     endpoint::Place,
     v1::{
-        documents_client::DocumentsClient, stores_client::StoresClient, vault_client::VaultClient,
+        archives_client::ArchivesClient, documents_client::DocumentsClient,
+        keys_client::KeysClient, stores_client::StoresClient, vault_client::VaultClient,
     },
 };
 
+pub use archives::{
+    ArchiveForm, ArchiveProgress, ArchiveSummary, ArchivedStore, ExportPart, ExportStream,
+    FileChunks, Restored,
+};
 pub use autostart::daemon_program;
+pub use doctor::{Finding, Severity};
 pub use documents::{
     Change, ChangeStream, Document, Head, Heads, Listed, NewDocument, Precondition, Write,
 };
 pub use error::{Error, Refusal};
 pub use import::{ImportItem, ImportProgress, ImportStream, Rejection};
+pub use keys::{DerivedKey, ImportedKey, KeyExport, KeyFile, KeyReset, KeyStatus, MovedKey};
+pub use rotation::{
+    NextKey, Rotation, RotationDepth, RotationEvent, RotationOutcome, RotationProgress,
+    RotationState, RotationStream,
+};
+pub use seal::{OpenWith, SealFor};
+pub use secret::Secret;
 pub use stores::{AdoptFile, Migration, MigrationStream, SizeClass, Store, StoreOptions};
 pub use vault::{KeyState, Status};
+
+/// Largest chunk of a stream, in bytes: what files are best read by.
+pub use vault_proto::CHUNK_LIMIT;
 
 /// How to reach a vault.
 #[derive(Clone, Debug, Default)]
@@ -62,6 +85,8 @@ pub struct Options {
 pub struct Client {
     place: Place,
     vault: VaultClient<Channel>,
+    keys: KeysClient<Channel>,
+    archives: ArchivesClient<Channel>,
     stores: StoresClient<Channel>,
     documents: DocumentsClient<Channel>,
 }
@@ -87,6 +112,8 @@ impl Client {
         let channel = channel?;
         let client = Self {
             vault: VaultClient::new(channel.clone()),
+            keys: KeysClient::new(channel.clone()),
+            archives: ArchivesClient::new(channel.clone()),
             stores: StoresClient::new(channel.clone()).max_encoding_message_size(MESSAGE_LIMIT),
             documents: DocumentsClient::new(channel).max_decoding_message_size(MESSAGE_LIMIT),
             place: place.clone(),

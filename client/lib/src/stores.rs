@@ -11,7 +11,7 @@ use vault_proto::{
     },
 };
 
-use crate::{Client, Error};
+use crate::{Client, Error, feed::fed};
 
 /// The largest body a store takes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -197,20 +197,7 @@ impl Client {
         };
         let mut stores = self.stores.clone();
         let call = stores.adopt(ReceiverStream::new(receiver));
-        let (mut feed, mut call) = (std::pin::pin!(feed), std::pin::pin!(call));
-        let mut all_sent = false;
-        loop {
-            tokio::select! {
-                // First, so that a failure to read is seen before the stream's end is sent: the
-                // call is dropped, which cancels it.
-                biased;
-                ended = &mut feed, if !all_sent => {
-                    ended.map_err(|error: std::io::Error| Error::Local(error.to_string()))?;
-                    all_sent = true;
-                }
-                response = &mut call => return Ok(response?.into_inner().adopted),
-            }
-        }
+        Ok(fed(feed, call).await?.adopted)
     }
 
     /// Seals every document that still awaits migration.

@@ -89,7 +89,7 @@ pub struct Status {
     pub vault_id: String,
     /// Where the key stands.
     pub key_state: KeyState,
-    /// `os`, `passphrase` or `memory`.
+    /// `os`, `passphrase`, `systemd-creds` or `memory`.
     pub keyring_backend: String,
     /// What is wrong; empty when open.
     pub explanation: String,

@@ -1,10 +1,8 @@
 //! What every command works with: the connection, and how to print.
 
-use std::io::IsTerminal as _;
-
 use vault_client::{Client, KeyState, Options};
 
-use crate::{Global, failure::Failure, passphrase};
+use crate::{Global, failure::Failure, passphrase, prompt};
 
 /// The options of this run.
 pub(crate) struct Context {
@@ -35,7 +33,7 @@ impl Context {
     /// the file named) and goes on.
     pub(crate) async fn open(&self) -> Result<Client, Failure> {
         let client = self.connect().await?;
-        let may_ask = self.global.passphrase_file.is_some() || std::io::stdin().is_terminal();
+        let may_ask = self.global.passphrase_file.is_some() || prompt::possible();
         if may_ask {
             let status = client.status().await?;
             let locked = matches!(status.key_state, KeyState::KeyringLocked | KeyState::Locked);

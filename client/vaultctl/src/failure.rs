@@ -28,11 +28,35 @@ impl Failure {
         }
     }
 
+    /// Exit code 3.
+    pub(crate) fn missing(message: impl Into<String>) -> Self {
+        Self {
+            code: 3,
+            message: message.into(),
+        }
+    }
+
     /// Exit code 4.
     pub(crate) fn locked(message: impl Into<String>) -> Self {
         Self {
             code: 4,
             message: message.into(),
+        }
+    }
+
+    /// Exit code 5.
+    pub(crate) fn conflict(message: impl Into<String>) -> Self {
+        Self {
+            code: 5,
+            message: message.into(),
+        }
+    }
+
+    /// With more to say.
+    pub(crate) fn with(self, more: &str) -> Self {
+        Self {
+            message: format!("{}; {more}", self.message),
+            ..self
         }
     }
 
@@ -50,7 +74,7 @@ impl From<Error> for Failure {
             Error::ForeignServer { .. } => 4,
             Error::OtherVault { .. } | Error::Local(_) => 1,
             Error::Refused(refusal) => match refusal.reason.as_str() {
-                "NOT_FOUND" => 3,
+                "NOT_FOUND" | "NO_ROTATION" => 3,
                 "LOCKED"
                 | "KEYRING_LOCKED"
                 | "KEYRING_UNAVAILABLE"
@@ -59,9 +83,15 @@ impl From<Error> for Failure {
                 | "KEY_MISSING"
                 | "WRONG_KEY"
                 | "WRONG_PASSPHRASE"
+                | "RATE_LIMITED"
+                | "MASTER_NEEDED"
+                | "SALT_UNUSABLE"
+                | "KEYRING_UNSUPPORTED"
                 | "PERMISSION_DENIED" => 4,
-                "REVISION_CONFLICT" | "REVISION_GONE" | "ALREADY_EXISTS" => 5,
-                "INVALID_ID" | "INVALID_ARGUMENT" => 2,
+                // The connection broke: the daemon is gone.
+                "" => 6,
+                "REVISION_CONFLICT" | "REVISION_GONE" | "ALREADY_EXISTS" | "ROTATION_RUNNING" => 5,
+                "INVALID_ID" | "INVALID_ARGUMENT" | "UNFIT_SECRET" => 2,
                 _ => 1,
             },
         };
@@ -75,5 +105,38 @@ impl From<Error> for Failure {
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         Self::other(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(reason: &str) -> u8 {
+        let refusal = vault_client::Refusal {
+            reason: reason.to_owned(),
+            metadata: std::collections::HashMap::new(),
+            message: String::new(),
+        };
+        Failure::from(Error::Refused(Box::new(refusal))).code
+    }
+
+    #[test]
+    fn scripts_can_tell_refusals_by_their_exit_codes() {
+        for (reason, expected) in [
+            ("UNFIT_SECRET", 2),
+            ("NOT_FOUND", 3),
+            ("NO_ROTATION", 3),
+            ("LOCKED", 4),
+            ("RATE_LIMITED", 4),
+            ("MASTER_NEEDED", 4),
+            ("SALT_UNUSABLE", 4),
+            ("KEYRING_UNSUPPORTED", 4),
+            ("ROTATION_RUNNING", 5),
+            ("ARCHIVE_DAMAGED", 1),
+            ("A_LATER_ONE", 1),
+        ] {
+            assert_eq!(code(reason), expected, "{reason}");
+        }
     }
 }

@@ -3,13 +3,13 @@
 
 mod source;
 
-use std::{io::IsTerminal as _, path::PathBuf};
+use std::path::PathBuf;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use tokio::sync::mpsc;
 use vault_client::{Client, ImportItem};
 
-use crate::{context::Context, failure::Failure, output};
+use crate::{bar, context::Context, failure::Failure, output};
 use source::{Found, Source};
 
 #[derive(clap::Args, Debug)]
@@ -40,7 +40,8 @@ const DEPTH: usize = 64;
 impl Import {
     pub(crate) async fn run(self, context: &Context) -> Result<(), Failure> {
         let client = context.open().await?;
-        let bar = progress(&self.paths);
+        let total = self.paths.iter().map(|path| source::len(path)).sum();
+        let bar = bar::bytes(total, "importing");
         let summary = import(&client, &self.store, self.paths, self.id_field, &bar).await;
         bar.finish_and_clear();
         let summary = summary?;
@@ -68,17 +69,6 @@ impl Import {
         }
         Ok(())
     }
-}
-
-/// A bar over the bytes read, on a terminal.
-fn progress(paths: &[PathBuf]) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new(paths.iter().map(|path| source::len(path)).sum());
-    let style = ProgressStyle::with_template("importing {wide_bar} {bytes}/{total_bytes} {eta}")
-        .expect("the template is well formed");
-    bar.with_style(style)
 }
 
 /// Imports `paths` into `store`.

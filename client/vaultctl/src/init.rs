@@ -1,7 +1,5 @@
 //! `vaultctl init`: finds out what this machine offers, names the choice and sets the vault up.
 
-use std::io::IsTerminal as _;
-
 use vault_client::{Client, KeyState};
 
 use crate::{context::Context, failure::Failure, output, passphrase, prompt, status};
@@ -50,13 +48,20 @@ impl Init {
             None => Some(offer(&status, context)?),
         };
         let passphrase = match backend {
-            Some(Backend::Passphrase) => Some(passphrase::choose(
-                context.global.passphrase_file.as_deref(),
-            )?),
+            Some(Backend::Passphrase) => {
+                let new = passphrase::New {
+                    file: context.global.passphrase_file.as_deref(),
+                    option: "--passphrase-file",
+                    opens: "the vault",
+                };
+                Some(new.choose()?)
+            }
             _ => None,
         };
         let name = backend.map(Backend::name);
-        let backend = client.init(name, passphrase.as_deref()).await?;
+        let backend = client
+            .init(name, passphrase.as_deref().map(Vec::as_slice))
+            .await?;
         report(context, &client, &backend).await
     }
 }
@@ -71,7 +76,7 @@ fn offer(status: &vault_client::Status, context: &Context) -> Result<Backend, Fa
         eprintln!("The key goes into a file under the passphrase given.");
         return Ok(Backend::Passphrase);
     }
-    if !std::io::stdin().is_terminal() {
+    if !prompt::possible() {
         return Err(Failure::locked(format!(
             "no keyring to keep the key in; ways out: {}",
             status.remedies.join("; ")

@@ -19,5 +19,7 @@ pub(crate) async fn unlock(context: &Context) -> Result<(), Failure> {
     } else {
         None
     };
-    Ok(client.unlock(passphrase.as_deref()).await?)
+    Ok(client
+        .unlock(passphrase.as_deref().map(Vec::as_slice))
+        .await?)
 }

@@ -2,18 +2,29 @@
 
 #![forbid(unsafe_code)]
 
+mod archive;
+mod backup;
+mod bar;
 mod completions;
 mod context;
 mod demo;
 mod doc;
+mod doctor;
+mod export;
 mod failure;
 mod import;
 mod init;
+mod input;
+mod interrupt;
+mod key;
 mod lock;
 mod man;
+mod newfile;
 mod output;
 mod passphrase;
 mod prompt;
+mod restore;
+mod seal;
 mod status;
 mod store;
 
@@ -71,6 +82,8 @@ enum Command {
     Init(init::Init),
     /// Show the daemon, the vault and where its key stands
     Status,
+    /// Explain what is wrong, and the way out
+    Doctor(doctor::Doctor),
     /// Stores
     #[command(subcommand)]
     Store(store::Store),
@@ -79,6 +92,15 @@ enum Command {
     Doc(doc::Doc),
     /// Import JSON documents: a folder of *.json, an object of id to document, an array, or lines
     Import(import::Import),
+    /// The storage key
+    #[command(subcommand)]
+    Key(key::Key),
+    /// Write every object to a tar file, in the clear
+    Export(export::Export),
+    /// Write every object to a sealed file, or verify one
+    Backup(backup::Backup),
+    /// Put a backup or an export back
+    Restore(restore::Restore),
     /// Drop every key from memory
     Lock,
     /// Read the key again
@@ -114,9 +136,14 @@ async fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Init(init) => init.run(&context).await,
         Command::Status => status::run(&context).await,
+        Command::Doctor(doctor) => doctor.run(&context).await,
         Command::Store(store) => store.run(&context).await,
         Command::Doc(doc) => doc.run(&context).await,
         Command::Import(import) => import.run(&context).await,
+        Command::Key(key) => key.run(&context).await,
+        Command::Export(export) => export.run(&context).await,
+        Command::Backup(backup) => backup.run(&context).await,
+        Command::Restore(restore) => restore.run(&context).await,
         Command::Lock => lock::lock(&context).await,
         Command::Unlock => lock::unlock(&context).await,
         Command::Demo(demo) => demo.run().await,

@@ -35,6 +35,12 @@ pub(crate) fn printable(text: &str) -> String {
         .collect()
 }
 
+/// A count of things for people.
+pub(crate) fn count(number: u64, one: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {one}{plural}")
+}
+
 /// A count of bytes for people.
 pub(crate) fn size(bytes: u64) -> String {
     indicatif::HumanBytes(bytes).to_string()
@@ -78,6 +84,14 @@ impl<'a> From<&'a Head> for HeadJson<'a> {
             awaiting_migration: head.awaiting_migration,
         }
     }
+}
+
+/// Prints facts, one a line, each after its name.
+pub(crate) fn facts(facts: &[(&str, String)]) -> Result<(), Failure> {
+    for (name, value) in facts {
+        line(&format!("{name:<12}{value}"))?;
+    }
+    Ok(())
 }
 
 /// Prints rows under headings, in columns as wide as their widest cell.

@@ -65,9 +65,7 @@ pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
         rows.push(("fingerprint", status.key_fingerprint.clone()));
         rows.push(("stores", status.stores.to_string()));
     }
-    for (name, value) in rows {
-        output::line(&format!("{name:<12}{value}"))?;
-    }
+    output::facts(&rows)?;
     if !status.explanation.is_empty() {
         output::line(&format!("\n{}.", status.explanation))?;
         for remedy in &status.remedies {

@@ -1,15 +1,11 @@
 //! `vaultctl store ...`.
 
-use std::{
-    io::IsTerminal as _,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
-use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::mpsc;
 use vault_client::{AdoptFile, Client, SizeClass, StoreOptions};
 
-use crate::{context::Context, failure::Failure, output, prompt};
+use crate::{bar, context::Context, failure::Failure, output, prompt};
 
 #[derive(clap::Subcommand, Debug)]
 pub(crate) enum Store {
@@ -172,25 +168,12 @@ impl Remove {
             let documents = stores.iter().find(|store| store.name == self.store);
             let documents = documents.map_or(0, |store| store.documents);
             if documents > 0 {
-                confirm(&format!(
-                    "Delete store {} with {documents} documents?",
-                    self.store
-                ))?;
+                let question = format!("Delete store {} with {documents} documents?", self.store);
+                prompt::confirm(&question, "nothing was deleted")?;
             }
         }
         client.remove_store(&self.store).await?;
         output::line(&format!("removed {}", self.store))
-    }
-}
-
-fn confirm(question: &str) -> Result<(), Failure> {
-    if !std::io::stdin().is_terminal() {
-        return Err(Failure::usage(format!("{question} Say so with --yes.")));
-    }
-    if prompt::yes(question)? {
-        Ok(())
-    } else {
-        Err(Failure::other("nothing was deleted"))
     }
 }
 
@@ -225,7 +208,7 @@ impl Adopt {
         }
         let (sender, receiver) = mpsc::channel(4);
         let base = self.dir.clone();
-        let bar = progress(files.len() as u64, "adopting");
+        let bar = bar::objects(files.len() as u64, "adopting");
         let counting = bar.clone();
         tokio::task::spawn_blocking(move || {
             for file in files {
@@ -254,7 +237,7 @@ impl Adopt {
 impl Migrate {
     async fn run(self, client: &Client) -> Result<(), Failure> {
         let mut migration = client.migrate(&self.store).await?;
-        let bar = progress(0, "sealing");
+        let bar = bar::objects(0, "sealing");
         let (mut done, mut failed) = (0, 0);
         while let Some(report) = migration.next().await? {
             bar.set_length(report.total);
@@ -272,12 +255,4 @@ impl Migrate {
         }
         Ok(())
     }
-}
-
-/// A bar on a terminal, nothing in a pipe.
-pub(crate) fn progress(total: u64, what: &'static str) -> ProgressBar {
-    let bar = ProgressBar::new(total);
-    let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}")
-        .expect("the template is well formed");
-    bar.with_style(style).with_message(what)
 }

@@ -68,8 +68,8 @@ fn vaultd() -> PathBuf {
     vaultctl.with_file_name(format!("vaultd{}", env::consts::EXE_SUFFIX))
 }
 
-#[test]
-fn transcripts() {
+/// Runs transcripts against a daemon that they share.
+fn run_transcripts(pattern: &str) {
     let daemon = Daemon::start(&vaultd());
     let cases = trycmd::TestCases::new();
     cases
@@ -79,8 +79,26 @@ fn transcripts() {
             daemon.root().join("vaultd.sock").to_string_lossy(),
         )
         .env("COLUMNS", "100")
-        .case("tests/cmd/*.trycmd");
+        .case(pattern);
     cases.run();
+}
+
+#[test]
+fn transcripts() {
+    run_transcripts("tests/cmd/*.trycmd");
+}
+
+// These have a vault of their own: a rotation changes what others print, and a restore brings back
+// what others have deleted.
+
+#[test]
+fn the_transcript_of_keys() {
+    run_transcripts("tests/cmd/vault/key.trycmd");
+}
+
+#[test]
+fn the_transcript_of_archives() {
+    run_transcripts("tests/cmd/vault/archive.trycmd");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The sealed list of stores.
 
 use serde::{Deserialize, Serialize};
-use vault_crypto::{Address, DataKey, Envelope, Header, KeyId, VaultId, envelope};
+use vault_crypto::{Address, Envelope, EnvelopeError, Header, VaultId, envelope};
 
 use crate::{
     durable,
@@ -9,6 +9,7 @@ use crate::{
     id::{Revision, StoreId, StoreName},
     root::DataRoot,
     size_class::SizeClass,
+    store_keys::Ring,
 };
 
 /// File name in the data root.
@@ -88,17 +89,18 @@ fn address(vault: VaultId, revision: Revision) -> Address<'static> {
 
 impl Catalogue {
     /// Reads and opens the catalogue; `None` where the root has none.
-    pub(crate) fn read(
-        root: &DataRoot,
-        vault: VaultId,
-        key_id: KeyId,
-        key: &DataKey,
-    ) -> StoreResult<Option<Self>> {
+    pub(crate) fn read(root: &DataRoot, vault: VaultId, ring: &Ring) -> StoreResult<Option<Self>> {
         let Some(bytes) = durable::read(root.fs(), &root.file(FILE), LIMIT)? else {
             return Ok(None);
         };
+        let (expected, _) = ring.current()?;
         let open = || {
-            let revision = Revision(Header::parse(&bytes)?.revision());
+            let header = Header::parse(&bytes)?;
+            let (revision, key_id) = (Revision(header.revision()), header.key_id());
+            let key = ring.get(key_id).ok_or(EnvelopeError::OtherKey {
+                found: key_id,
+                expected,
+            })?;
             let envelope = Envelope::new(key, key_id, address(vault, revision), &bytes)?;
             envelope.open_metadata()?;
             Ok((revision, envelope.open_body()?))
@@ -117,13 +119,13 @@ impl Catalogue {
         &mut self,
         root: &DataRoot,
         vault: VaultId,
-        key_id: KeyId,
-        key: &DataKey,
+        ring: &Ring,
         content: FileContent,
     ) -> StoreResult<()> {
         self.revision = self.revision.next();
         let body = serde_json::to_vec(&content).map_err(|e| StoreError::damaged(FILE, e))?;
         let address = address(vault, self.revision);
+        let (key_id, key) = ring.current()?;
         let sealed = envelope::seal(key, key_id, &address, b"{}", &body)
             .map_err(|error| StoreError::envelope(FILE, &error))?;
         self.in_doubt = true;
@@ -134,14 +136,9 @@ impl Catalogue {
     }
 
     /// Durably writes an empty catalogue for a new vault.
-    pub(crate) fn create(
-        root: &DataRoot,
-        vault: VaultId,
-        key_id: KeyId,
-        key: &DataKey,
-    ) -> StoreResult<Self> {
+    pub(crate) fn create(root: &DataRoot, vault: VaultId, ring: &Ring) -> StoreResult<Self> {
         let mut catalogue = Self::default();
-        catalogue.write(root, vault, key_id, key, FileContent::default())?;
+        catalogue.write(root, vault, ring, FileContent::default())?;
         Ok(catalogue)
     }
 
@@ -151,13 +148,27 @@ impl Catalogue {
         &mut self,
         root: &DataRoot,
         vault: VaultId,
-        key_id: KeyId,
-        key: &DataKey,
+        ring: &Ring,
     ) -> StoreResult<()> {
         if self.in_doubt {
-            self.write(root, vault, key_id, key, self.copy())?;
+            self.reseal(root, vault, ring)?;
         }
         Ok(())
+    }
+
+    /// Whether this is what another one says, too.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.revision == other.revision && self.stores() == other.stores()
+    }
+
+    /// Durably seals the list anew, under the current key.
+    pub(crate) fn reseal(
+        &mut self,
+        root: &DataRoot,
+        vault: VaultId,
+        ring: &Ring,
+    ) -> StoreResult<()> {
+        self.write(root, vault, ring, self.copy())
     }
 
     /// Every store, ordered by name.
@@ -186,8 +197,7 @@ impl Catalogue {
         &mut self,
         root: &DataRoot,
         vault: VaultId,
-        key_id: KeyId,
-        key: &DataKey,
+        ring: &Ring,
         record: &StoreRecord,
     ) -> StoreResult<()> {
         let mut content = self.copy();
@@ -199,7 +209,7 @@ impl Catalogue {
             size_class: record.size_class,
             other: serde_json::Map::new(),
         });
-        self.write(root, vault, key_id, key, content)
+        self.write(root, vault, ring, content)
     }
 
     /// Durably removes a store.
@@ -207,14 +217,13 @@ impl Catalogue {
         &mut self,
         root: &DataRoot,
         vault: VaultId,
-        key_id: KeyId,
-        key: &DataKey,
+        ring: &Ring,
         id: StoreId,
     ) -> StoreResult<()> {
         let mut content = self.copy();
         let id = id.to_string();
         content.stores.retain(|record| record.id != id);
-        self.write(root, vault, key_id, key, content)
+        self.write(root, vault, ring, content)
     }
 
     fn copy(&self) -> FileContent {

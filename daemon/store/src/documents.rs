@@ -13,13 +13,16 @@ mod doubt;
 mod folders;
 mod index;
 mod journal;
+mod kept;
 mod medium;
 mod merge_patch;
 mod metadata;
 mod own_files;
 mod plain;
 mod read;
+mod reencrypt;
 mod scan;
+mod snapshot;
 mod store_kind;
 mod write;
 
@@ -37,7 +40,7 @@ use zeroize::Zeroizing;
 pub use adopted::{AdoptedFile, Adoption, MigrationProgress};
 pub use metadata::{Head, JSON};
 pub use store_kind::DocumentKind;
-pub use write::{Change, Content, Outcome, Precondition, Restored, Write};
+pub use write::{Change, Content, Outcome, Precondition, REVISION_LIMIT, Restored, Write};
 
 use self::{commit::Queue, doubt::Unsettled, folders::Folders, index::Index, medium::Medium};
 use crate::{
@@ -82,6 +85,7 @@ pub(crate) struct Inner {
     checkpointing: AtomicBool,
     closed: AtomicBool,
     latest: Mutex<Option<watch::Sender<Revision>>>,
+    snapshots: snapshot::Moments,
 }
 
 impl DocumentStore {
@@ -98,6 +102,7 @@ impl DocumentStore {
             checkpointing: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             latest: Mutex::new(Some(watch::Sender::new(Revision::ZERO))),
+            snapshots: snapshot::Moments::default(),
             context,
             folders,
         };
@@ -131,7 +136,7 @@ impl DocumentStore {
                 content.check(limit)?;
                 self.0.medium.check(&write.id, &content.content_type)
             }
-            Change::Restore(restored) => {
+            Change::Restore(restored) | Change::RestoreIfChanged(restored) => {
                 write::check_size(&restored.body, limit)?;
                 self.0.medium.check(&write.id, restored.content_type())
             }
@@ -339,11 +344,12 @@ impl Inner {
         self.closed.store(true, Ordering::Release);
         lock(&self.latest).take();
         *self.index_mut() = Index::default();
+        self.snapshots.close();
     }
 }
 
-/// Removes the files of a store that is in no catalogue any more. Best effort: its key is gone.
-pub(crate) fn remove_files(root: &DataRoot, record: &StoreRecord) {
+/// See [`crate::kind::StoreKind::remove_files`].
+fn remove_files(root: &DataRoot, record: &StoreRecord) {
     let folders = Folders::new(root, record);
     let fs = root.fs();
     let inner = [
@@ -351,6 +357,7 @@ pub(crate) fn remove_files(root: &DataRoot, record: &StoreRecord) {
         &folders.journal,
         &folders.adopted,
         &folders.damaged,
+        &folders.snapshot,
     ];
     let plain =
         (record.protection == crate::catalogue::Protection::Plain).then_some(&folders.plain);

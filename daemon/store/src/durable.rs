@@ -12,7 +12,7 @@ use data_encoding::HEXLOWER;
 
 use crate::{
     error::{StoreError, StoreResult},
-    fs::{EntryKind, FileSystem},
+    fs::{EntryKind, FileSystem, NewFile},
 };
 
 /// Temporary files begin with this; left by a crash, they are swept at the next start.
@@ -33,6 +33,26 @@ pub fn stage<'a>(
     folder: &Path,
     parts: &[&[u8]],
 ) -> StoreResult<Staged<'a>> {
+    let (staged, mut file) = temporary(fs, folder, parts)?;
+    file.sync()
+        .map_err(|error| StoreError::io("sync", &staged.path, &error))?;
+    Ok(staged)
+}
+
+/// Writes `bytes` to a new file in `folder` that serves this process alone: it is not synced, and
+/// whatever remains of it is swept like any temporary file. Removing it is the caller's.
+pub fn scratch(fs: &dyn FileSystem, folder: &Path, bytes: &[u8]) -> StoreResult<PathBuf> {
+    let (mut staged, _file) = temporary(fs, folder, &[bytes])?;
+    // It stays under the name it has.
+    staged.renamed = true;
+    Ok(std::mem::take(&mut staged.path))
+}
+
+fn temporary<'a>(
+    fs: &'a dyn FileSystem,
+    folder: &Path,
+    parts: &[&[u8]],
+) -> StoreResult<(Staged<'a>, Box<dyn NewFile>)> {
     let random = vault_crypto::random_bytes::<8>()?;
     let path = folder.join(format!("{TEMPORARY_PREFIX}{}", HEXLOWER.encode(&random)));
     let mut file = fs
@@ -47,9 +67,7 @@ pub fn stage<'a>(
         file.write_all(part)
             .map_err(|error| StoreError::io("write", &staged.path, &error))?;
     }
-    file.sync()
-        .map_err(|error| StoreError::io("sync", &staged.path, &error))?;
-    Ok(staged)
+    Ok((staged, file))
 }
 
 impl Staged<'_> {

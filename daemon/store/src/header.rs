@@ -7,6 +7,7 @@ use crate::{
     durable,
     error::{StoreError, StoreResult},
     root::DataRoot,
+    rotation::text,
 };
 
 /// File name in the data root.
@@ -20,55 +21,91 @@ const LIMIT: u64 = 64 << 10;
 
 /// The public header. Nothing in it is secret and nothing in it is trusted: the key table, which is
 /// authenticated, says the same.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Header {
     /// The vault.
+    #[serde(rename = "vault_id", with = "text")]
     pub vault: VaultId,
     /// Keyring backend that holds the storage key.
+    #[serde(rename = "keyring_backend")]
     pub backend: String,
     /// Check value of the storage key.
+    #[serde(rename = "key_fingerprint", with = "text")]
+    pub fingerprint: Fingerprint,
+    /// Whether the storage key was derived from a master key.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub derived: bool,
+    /// The newest export of the storage key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_export: Option<ExportRecord>,
+    /// The backends between which the storage key is being moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moving: Option<Moving>,
+}
+
+/// When a storage key left as a file, and which.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ExportRecord {
+    /// Milliseconds since 1970.
+    pub at: i64,
+    /// Check value of the key.
+    #[serde(with = "text")]
     pub fingerprint: Fingerprint,
 }
 
-#[derive(Serialize, Deserialize)]
-struct File {
+/// A storage key on its way. [`Header::backend`] tells whether it has arrived.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Moving {
+    /// The backend that held it.
+    pub from: String,
+    /// The one that is to hold it.
+    pub to: String,
+}
+
+#[derive(Deserialize)]
+struct Format {
     format: u32,
-    vault_id: String,
-    keyring_backend: String,
-    key_fingerprint: String,
+}
+
+#[derive(Serialize)]
+struct File<'a> {
+    format: u32,
+    #[serde(flatten)]
+    header: &'a Header,
 }
 
 impl Header {
+    /// A header without a history.
+    pub fn new(vault: VaultId, backend: &str, fingerprint: Fingerprint) -> Self {
+        Self {
+            vault,
+            backend: backend.to_owned(),
+            fingerprint,
+            derived: false,
+            last_export: None,
+            moving: None,
+        }
+    }
+
     /// Reads the header; `None` where there is none, an error where it cannot be understood.
     pub fn read(root: &DataRoot) -> StoreResult<Option<Self>> {
         let Some(bytes) = durable::read(root.fs(), &root.file(FILE), LIMIT)? else {
             return Ok(None);
         };
-        let file: File =
-            serde_json::from_slice(&bytes).map_err(|error| StoreError::damaged(FILE, error))?;
-        if file.format != FORMAT {
-            let detail = format!("format {} is not known to this version", file.format);
+        let damaged = |error| StoreError::damaged(FILE, error);
+        let Format { format } = serde_json::from_slice(&bytes).map_err(damaged)?;
+        if format != FORMAT {
+            let detail = format!("format {format} is not known to this version");
             return Err(StoreError::damaged(FILE, detail));
         }
-        let parsed = file.vault_id.parse().and_then(|vault| {
-            Ok(Self {
-                vault,
-                backend: file.keyring_backend,
-                fingerprint: file.key_fingerprint.parse()?,
-            })
-        });
-        parsed
-            .map(Some)
-            .map_err(|error| StoreError::damaged(FILE, error))
+        serde_json::from_slice(&bytes).map(Some).map_err(damaged)
     }
 
     /// Durably writes the header.
     pub fn write(&self, root: &DataRoot) -> StoreResult<()> {
         let file = File {
             format: FORMAT,
-            vault_id: self.vault.to_string(),
-            keyring_backend: self.backend.clone(),
-            key_fingerprint: self.fingerprint.to_string(),
+            header: self,
         };
         let mut bytes =
             serde_json::to_vec_pretty(&file).map_err(|error| StoreError::damaged(FILE, error))?;

@@ -2,7 +2,11 @@
 
 use vault_crypto::{KeyTable, KeyTableError, StorageKey, key_table::TableInfo};
 
-use crate::{durable, error::StoreResult, root::DataRoot};
+use crate::{
+    durable,
+    error::{StoreError, StoreResult},
+    root::DataRoot,
+};
 
 /// The two copies, in the order they are written.
 pub(crate) const FILES: [&str; 2] = ["keys.a", "keys.b"];
@@ -13,6 +17,15 @@ const LIMIT: u64 = 64 << 20;
 /// The copies as found on disk.
 #[derive(Debug, Default)]
 pub(crate) struct Copies([Option<Vec<u8>>; 2]);
+
+/// A key table that was opened.
+pub(crate) struct Opened {
+    pub(crate) table: KeyTable,
+    /// Which of the keys handed in wraps it.
+    pub(crate) key: usize,
+    /// Whether both copies hold it.
+    pub(crate) whole: bool,
+}
 
 impl Copies {
     /// Reads both.
@@ -34,36 +47,59 @@ impl Copies {
             .filter_map(|bytes| TableInfo::parse(bytes).ok())
     }
 
-    /// Opens the newest copy that `key` opens, and tells whether both copies hold it.
+    /// Which copies are missing or cannot be understood, by file name.
+    pub(crate) fn unreadable(&self) -> impl Iterator<Item = &'static str> {
+        let readable = |bytes: &Option<Vec<u8>>| {
+            bytes
+                .as_ref()
+                .is_some_and(|bytes| TableInfo::parse(bytes).is_ok())
+        };
+        let files = FILES.into_iter().zip(&self.0);
+        files.filter_map(move |(name, bytes)| (!readable(bytes)).then_some(name))
+    }
+
+    /// Whether another key than these may wrap a newer table than they do.
+    pub(crate) fn needs_more_than(&self, keys: &[StorageKey]) -> bool {
+        let known = |info: &TableInfo| {
+            let mut fingerprints = keys.iter().map(|key| key.fingerprint(info.vault));
+            fingerprints.any(|fingerprint| fingerprint == info.fingerprint)
+        };
+        let newest = |wanted: bool| {
+            let infos = self.infos().filter(|info| known(info) == wanted);
+            infos.map(|info| info.generation).max()
+        };
+        newest(false) > newest(true)
+    }
+
+    /// Opens the newest copy that one of `keys` opens.
     ///
-    /// A key that opens neither is wrong if any copy says so, since damage cannot make a copy name
+    /// Keys that open neither are wrong if any copy says so, since damage cannot make a copy name
     /// another key's fingerprint consistently; otherwise the table is damaged.
-    pub(crate) fn open(&self, key: &StorageKey) -> Result<(KeyTable, bool), KeyTableError> {
-        let mut newest: Option<KeyTable> = None;
+    pub(crate) fn open(&self, keys: &[StorageKey]) -> Result<Opened, KeyTableError> {
+        let mut newest: Option<Opened> = None;
         let mut failure = None;
-        let mut opened = Vec::new();
+        // Both are written from the same bytes.
+        let whole = self.0[0].is_some() && self.0[0] == self.0[1];
         for bytes in self.0.iter().flatten() {
-            match KeyTable::unwrap(key, bytes) {
-                Ok(table) => {
-                    opened.push(table.generation());
-                    if newest
-                        .as_ref()
-                        .is_none_or(|best| best.generation() < table.generation())
-                    {
-                        newest = Some(table);
+            for (key, storage_key) in keys.iter().enumerate() {
+                match KeyTable::unwrap(storage_key, bytes) {
+                    Ok(table) => {
+                        let best = newest.as_ref().map(|best| best.table.generation());
+                        if best.is_none_or(|best| best < table.generation()) {
+                            newest = Some(Opened { table, key, whole });
+                        }
+                        break;
                     }
+                    Err(error @ KeyTableError::WrongKey { .. }) => {
+                        // Of several keys, the first is the one that people know of.
+                        let first = matches!(failure, Some(KeyTableError::WrongKey { .. }));
+                        failure = if first { failure } else { Some(error) };
+                    }
+                    Err(error) => failure = failure.or(Some(error)),
                 }
-                Err(error @ KeyTableError::WrongKey { .. }) => failure = Some(error),
-                Err(error) => failure = failure.or(Some(error)),
             }
         }
-        match newest {
-            Some(table) => {
-                let whole = opened == [table.generation(); 2];
-                Ok((table, whole))
-            }
-            None => Err(failure.unwrap_or(KeyTableError::Damaged)),
-        }
+        newest.ok_or_else(|| failure.unwrap_or(KeyTableError::Damaged))
     }
 }
 
@@ -75,4 +111,32 @@ pub(crate) fn write(root: &DataRoot, table: &KeyTable, key: &StorageKey) -> Stor
         durable::stage(root.fs(), root.path(), &[&wrapped])?.rename(&root.file(name))?;
     }
     durable::sync_dir(root.fs(), root.path())
+}
+
+/// Reads both copies and tells which do not hold `table` under `key`, by file name.
+pub(crate) fn damaged(
+    root: &DataRoot,
+    table: &KeyTable,
+    key: &StorageKey,
+) -> StoreResult<Vec<&'static str>> {
+    let Copies(copies) = Copies::read(root)?;
+    let holds = |bytes: &[u8]| {
+        KeyTable::unwrap(key, bytes).is_ok_and(|back| {
+            back.generation() == table.generation() && back.purposes() == table.purposes()
+        })
+    };
+    let files = FILES.into_iter().zip(copies);
+    let damaged = files.filter(|(_, bytes)| !bytes.as_ref().is_some_and(|bytes| holds(bytes)));
+    Ok(damaged.map(|(name, _)| name).collect())
+}
+
+/// Reads both copies back and makes sure that they hold `table` under `key`.
+pub(crate) fn verify(root: &DataRoot, table: &KeyTable, key: &StorageKey) -> StoreResult<()> {
+    match damaged(root, table, key)?.first() {
+        None => Ok(()),
+        Some(file) => Err(StoreError::damaged(
+            file,
+            "it does not hold what was just written",
+        )),
+    }
 }

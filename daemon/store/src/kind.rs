@@ -1,12 +1,21 @@
 //! What every kind of store implements, and all that rotation, lock, export, backup, doctor and
 //! upkeep know of a store.
 
-use std::sync::Arc;
+use std::{any::Any, collections::BTreeSet, ops::ControlFlow, sync::Arc};
 
-use vault_crypto::{DataKey, KeyId, NameKey, VaultId};
+use vault_crypto::{
+    Address, ContentHash, Envelope, EnvelopeError, Header, KeyId, NameKey, VaultId,
+};
+use zeroize::Zeroizing;
 
 use crate::{
-    catalogue::StoreRecord, clock::Clock, error::StoreResult, id::Revision, root::DataRoot,
+    catalogue::{Kind, Protection, StoreRecord},
+    clock::Clock,
+    documents::DocumentKind,
+    error::{StoreError, StoreResult},
+    id::Revision,
+    root::DataRoot,
+    store_keys::StoreKeys,
 };
 
 /// What a store is opened with.
@@ -18,10 +27,8 @@ pub struct StoreContext {
     pub vault: VaultId,
     /// The store's entry in the catalogue.
     pub record: StoreRecord,
-    /// Key that new objects are sealed with.
-    pub key_id: KeyId,
-    /// The key itself.
-    pub key: Arc<DataKey>,
+    /// The store's data keys.
+    pub keys: Arc<StoreKeys>,
     /// Key of object names.
     pub names: Arc<NameKey>,
     /// Time.
@@ -32,6 +39,42 @@ pub struct StoreContext {
     pub tombstones: u64,
     /// Whether upkeep runs by itself on threads of its own. Crash tests say no.
     pub background: bool,
+}
+
+impl StoreContext {
+    /// Opens a part of the envelope that begins `bytes`, with the key its header names.
+    pub fn open_envelope(
+        &self,
+        address: Address<'_>,
+        bytes: &[u8],
+        part: Part,
+        object: &dyn Fn() -> String,
+    ) -> StoreResult<Zeroizing<Vec<u8>>> {
+        let ring = self.keys.ring();
+        let (current, _) = ring.current()?;
+        let open = || {
+            let found = Header::parse(bytes)?.key_id();
+            let key = ring.get(found).ok_or(EnvelopeError::OtherKey {
+                found,
+                expected: current,
+            })?;
+            let envelope = Envelope::new(key, found, address, bytes)?;
+            match part {
+                Part::Metadata => envelope.open_metadata(),
+                Part::Body => envelope.open_body(),
+            }
+        };
+        open().map_err(|error| StoreError::envelope(object(), &error))
+    }
+}
+
+/// What is sealed apart in an envelope.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Part {
+    /// What a listing reads.
+    Metadata,
+    /// The content.
+    Body,
 }
 
 /// Figures of a store.
@@ -49,14 +92,65 @@ pub struct StoreStats {
     pub damaged: u64,
 }
 
+/// So many objects, tombstones included, and bytes of their bodies in the clear.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Amount {
+    /// Objects.
+    pub objects: u64,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+impl std::ops::AddAssign for Amount {
+    fn add_assign(&mut self, other: Self) {
+        self.objects += other.objects;
+        self.bytes += other.bytes;
+    }
+}
+
+/// Told of work done since the last report; answers whether to go on.
+pub type Report<'a> = dyn FnMut(Amount) -> ControlFlow<()> + 'a;
+
 /// One object as it leaves a vault or enters one.
 pub struct Exported {
     /// Its id within the store.
     pub id: String,
+    /// Its place in the store's count of changes. Kept by a store that has not come that far;
+    /// zero where none is wanted.
+    pub revision: Revision,
     /// Its metadata as JSON.
     pub metadata: Vec<u8>,
     /// Its content in the clear.
-    pub body: zeroize::Zeroizing<Vec<u8>>,
+    pub body: Zeroizing<Vec<u8>>,
+}
+
+/// One object of a snapshot, but for its content.
+pub struct Entry {
+    /// Its id within the store.
+    pub id: String,
+    /// Its place in the store's count of changes.
+    pub revision: Revision,
+    /// MIME type of its content.
+    pub content_type: String,
+    /// Bytes of its content in the clear.
+    pub size: u64,
+    /// SHA-256 of its content.
+    pub sha256: ContentHash,
+    /// Its metadata as JSON.
+    pub metadata: Vec<u8>,
+}
+
+/// A store as of one moment, however much is written to it meanwhile. Its objects are numbered from
+/// zero by ascending revision.
+pub trait Snapshot: Send {
+    /// The newest change it knows of.
+    fn revision(&self) -> Revision;
+    /// How many objects there are, and bytes of their content.
+    fn amount(&self) -> Amount;
+    /// What is known of an object besides its content; `None` past the last one.
+    fn entry(&self, index: usize) -> StoreResult<Option<Entry>>;
+    /// Reads one object in the clear.
+    fn read(&self, index: usize) -> StoreResult<Exported>;
 }
 
 /// Held while nothing may be written; writers wait until it is dropped.
@@ -69,30 +163,57 @@ pub(crate) trait Guard {}
 
 impl<T> Guard for T {}
 
-/// A kind of store: makes and opens stores.
+/// A kind of store: makes, opens and removes stores.
 pub trait StoreKind: Send + Sync {
     /// Creates what a new store needs on disk, durably. Called again after a crash, it completes.
     fn create(&self, context: &StoreContext) -> StoreResult<()>;
     /// Opens a store.
     fn open(&self, context: StoreContext) -> StoreResult<Arc<dyn Store>>;
+    /// Removes the files of a store that is in no catalogue any more. Best effort: its key is gone.
+    fn remove_files(&self, root: &DataRoot, record: &StoreRecord);
+    /// Whether an object of this metadata, which came from outside, may be imported under `id`.
+    /// Returns the MIME type of its content.
+    fn check_import(
+        &self,
+        protection: Protection,
+        id: &str,
+        metadata: &[u8],
+    ) -> StoreResult<String>;
+}
+
+/// The implementation of a kind.
+pub(crate) fn implementation(kind: Kind) -> &'static dyn StoreKind {
+    match kind {
+        Kind::Documents => &DocumentKind,
+    }
 }
 
 /// An open store, of whatever kind.
-pub trait Store: Send + Sync {
+pub trait Store: Any + Send + Sync {
     /// Ends every watch and refuses every further call; keys go when the last call in flight does.
     fn close(&self);
     /// Waits for the writes in flight and keeps new ones waiting.
     fn quiesce(&self) -> Quiesced<'_>;
-    /// The newest change: objects up to it are the store as of now.
-    fn snapshot(&self) -> StoreResult<Revision>;
-    /// The ids of every live object as of `snapshot`.
-    fn enumerate(&self, snapshot: Revision) -> StoreResult<Vec<String>>;
-    /// Reads one object in the clear.
-    fn export_one(&self, id: &str) -> StoreResult<Exported>;
-    /// Durably writes one object that [`Store::export_one`] read.
+    /// The store as it is at this moment, for as long as the snapshot is held; writers go on.
+    ///
+    /// Refused where an object cannot be read: a snapshot without it would pass for the whole.
+    fn snapshot(&self) -> StoreResult<Box<dyn Snapshot>>;
+    /// Durably writes one object that a [`Snapshot`] read.
     fn import_one(&self, object: Exported) -> StoreResult<()>;
-    /// Durably seals one object again, under the store's current key; false where it was.
-    fn reencrypt_one(&self, id: &str) -> StoreResult<bool>;
+    /// Durably writes objects that a [`Snapshot`] read, which come by ascending revision. Those
+    /// that are there already and equal are left alone; returns how many. After an error some may
+    /// have been written.
+    fn import(&self, objects: Vec<Exported>) -> StoreResult<u64>;
+    /// What is not sealed under the store's current key.
+    fn outdated(&self) -> StoreResult<Amount>;
+    /// Durably seals anew, under the current key, whatever is not. Objects that cannot be read are
+    /// left as they are. Others are read and written meanwhile.
+    fn reencrypt(&self, report: &mut Report<'_>) -> StoreResult<ControlFlow<()>>;
+    /// Reads every object whole and opens it; those known to be damaged aside.
+    fn verify(&self, report: &mut Report<'_>) -> StoreResult<ControlFlow<()>>;
+    /// The keys, the current one aside, that anything on disk may still need: all the store has
+    /// where it holds something that cannot be read.
+    fn older_keys_in_use(&self) -> StoreResult<BTreeSet<KeyId>>;
     /// Reads one object whole and checks it.
     fn verify_one(&self, id: &str) -> StoreResult<()>;
     /// The blobs that the store's objects name.

@@ -2,11 +2,12 @@
 //!
 //! Synchronous and free of transport: every call blocks until the disk has answered. Read it in
 //! this order: [`fs`] and [`durable`] (what "acknowledged" rests on), [`root`] and [`vault`] (keys
-//! and catalogue), [`kind`] (what every store kind implements), [`documents`].
+//! and catalogue), [`kind`] (what every store kind implements), [`documents`]; [`archive`].
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod archive;
 pub mod catalogue;
 pub mod clock;
 pub mod documents;
@@ -19,14 +20,17 @@ pub mod key_source;
 pub mod keys;
 pub mod kind;
 pub mod root;
+pub mod rotation;
+pub mod sidecar;
 pub mod size_class;
+pub mod store_keys;
 pub mod vault;
 
 pub use clock::{Clock, SystemClock};
 pub use error::{StoreError, StoreResult};
 pub use fs::{DiskFileSystem, FileSystem};
 pub use id::{DocumentId, Revision, StoreId, StoreName};
-pub use key_source::{KeySource, KeySourceError};
+pub use key_source::{KeyEntry, KeySource, KeySourceError};
 pub use root::DataRoot;
 pub use size_class::SizeClass;
 pub use vault::{OpenError, Vault};

@@ -1,31 +1,47 @@
 //! An open vault: its keys, its catalogue and its stores.
 //!
 //! A value of type [`Vault`] is the proof that the storage key is at hand: there is no locked
-//! `Vault`. Locking drops it.
+//! `Vault`. Locking closes and drops it.
 
+mod derivation;
+mod evidence;
+mod inspection;
+mod moving;
 mod opening;
+mod recovery;
+mod reencryption;
+mod rotating;
+mod staging;
+mod stores;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU8},
 };
 
-use vault_crypto::{
-    DataKey, Fingerprint, KeyId, KeyPurpose, KeyTable, NameKey, StorageKey, VaultId,
-};
+use vault_crypto::{Fingerprint, KeyId, KeyPurpose, KeyTable, NameKey, StorageKey, VaultId};
 
-pub use opening::{Evidence, OpenError};
+pub use derivation::SaltState;
+pub use evidence::Evidence;
+pub use inspection::Unsound;
+pub use moving::MoveError;
+pub use opening::OpenError;
+pub use recovery::{RecoveryError, Tombstone, recover, rederive, reset};
+pub use staging::NextKey;
+pub use stores::NewStore;
 
+use self::stores::OpenStore;
 use crate::{
-    catalogue::{Catalogue, Kind, Protection, StoreRecord},
+    catalogue::{Catalogue, StoreRecord},
     clock::Clock,
-    documents::{DocumentKind, DocumentStore},
     error::{StoreError, StoreResult},
-    id::{StoreId, StoreName},
+    header::{ExportRecord, Header},
+    id::StoreId,
     keys,
-    kind::{Store, StoreContext, StoreKind as _},
     root::DataRoot,
+    rotation::RotationRecord,
     size_class::{SizeClass, SizeLimits},
+    store_keys::Ring,
 };
 
 /// Locks a mutex whose data stays consistent even if a holder panicked between its statements.
@@ -62,79 +78,61 @@ impl Default for VaultOptions {
 pub struct Vault {
     root: DataRoot,
     id: VaultId,
-    fingerprint: Fingerprint,
-    backend: String,
-    storage_key: StorageKey,
     options: VaultOptions,
     names: Arc<NameKey>,
     state: Mutex<State>,
+    /// Held by whoever rotates or moves the storage key: one at a time.
+    rotating: Mutex<()>,
+    /// What a rotation that runs is asked to do between two objects.
+    stop: AtomicU8,
 }
 
 struct State {
-    table: KeyTable,
+    /// None once the vault is closed.
+    keys: Option<Keys>,
+    header: Header,
+    rotation: Option<RotationRecord>,
+    salt: SaltState,
     catalogue: Catalogue,
     /// Keys of stores that are not there any more, to be destroyed.
     orphans: Vec<KeyId>,
     open: HashMap<StoreId, Arc<OpenStore>>,
-    closed: bool,
 }
 
-/// One store's place among the open ones, with a lock of its own: opening a large store keeps
-/// nobody waiting but its own callers.
-#[derive(Default)]
-struct OpenStore(Mutex<Opening>);
-
-#[derive(Default)]
-enum Opening {
-    #[default]
-    NotYet,
-    Open(Arc<DocumentStore>),
-    Closed,
+/// The storage key, and the data keys that it wraps.
+struct Keys {
+    storage: StorageKey,
+    table: KeyTable,
 }
 
-impl OpenStore {
-    /// The store, where it is open already.
-    fn ready(&self) -> Option<Arc<DocumentStore>> {
-        match &*self.0.try_lock().ok()? {
-            Opening::Open(store) => Some(Arc::clone(store)),
-            _ => None,
-        }
+impl Keys {
+    /// Durably writes the table. After a failure the disk may hold the old table or the new.
+    fn write(&mut self, root: &DataRoot) -> StoreResult<()> {
+        keys::write(root, &self.table, &self.storage)
+            // What is written next is newer than either.
+            .inspect_err(|_| self.table.touch())
     }
 
-    fn get(
-        &self,
-        open: impl FnOnce() -> StoreResult<Arc<DocumentStore>>,
-    ) -> StoreResult<Arc<DocumentStore>> {
-        let mut opening = lock(&self.0);
-        match &*opening {
-            Opening::Open(store) => Ok(Arc::clone(store)),
-            Opening::Closed => Err(StoreError::Closed),
-            Opening::NotYet => {
-                let store = open()?;
-                *opening = Opening::Open(Arc::clone(&store));
-                Ok(store)
-            }
-        }
-    }
-
-    fn close(&self) {
-        if let Opening::Open(store) = std::mem::replace(&mut *lock(&self.0), Opening::Closed) {
-            store.close();
-        }
+    /// The keys of one purpose, the current one first.
+    fn ring(&self, purpose: &KeyPurpose) -> Ring {
+        let keys = self.table.keys_of(purpose).into_iter();
+        Ring::new(keys.map(|(id, key)| (id, key.duplicate())).collect())
     }
 }
 
-/// A store that is not there yet.
-#[derive(Clone, Debug)]
-pub struct NewStore {
-    /// Its name.
-    pub name: StoreName,
-    /// What it holds.
-    pub kind: Kind,
-    /// Whether it encrypts.
-    pub protection: Protection,
-    /// Largest body.
-    pub size_class: SizeClass,
+impl State {
+    fn keys(&mut self) -> StoreResult<&mut Keys> {
+        self.keys.as_mut().ok_or(StoreError::Closed)
+    }
+
+    /// Hands the catalogue to `change`, with its keys.
+    fn with_catalogue<T>(
+        &mut self,
+        change: impl FnOnce(&mut Catalogue, &Ring) -> StoreResult<T>,
+    ) -> StoreResult<T> {
+        let ring = self.keys()?.ring(&KeyPurpose::catalogue());
+        change(&mut self.catalogue, &ring)
+    }
 }
 
 impl Vault {
@@ -143,14 +141,49 @@ impl Vault {
         self.id
     }
 
-    /// Check value of the storage key.
+    /// Check value of the storage key: of the one that wraps the key table.
     pub fn fingerprint(&self) -> Fingerprint {
-        self.fingerprint
+        lock(&self.state).header.fingerprint
+    }
+
+    /// What the public header says.
+    pub fn header(&self) -> Header {
+        lock(&self.state).header.clone()
     }
 
     /// The keyring backend that holds the storage key.
-    pub fn backend(&self) -> &str {
-        &self.backend
+    pub fn backend(&self) -> String {
+        self.header().backend
+    }
+
+    /// The rotation under way, if there is one.
+    pub fn rotation(&self) -> Option<RotationRecord> {
+        lock(&self.state).rotation.clone()
+    }
+
+    /// The stores whose older data keys were kept by a rotation, since something in them cannot be
+    /// read.
+    pub fn kept_keys(&self) -> Vec<String> {
+        let state = lock(&self.state);
+        let Some(keys) = state.keys.as_ref().filter(|_| state.rotation.is_none()) else {
+            return Vec::new();
+        };
+        let retired = keys.table.retired();
+        let kept = |record: &&StoreRecord| {
+            let purpose = KeyPurpose::store(&record.id.to_string());
+            retired.iter().any(|(_, of)| of.active() == purpose)
+        };
+        let stores = state.catalogue.stores();
+        stores
+            .iter()
+            .filter(kept)
+            .map(|record| record.name.to_string())
+            .collect()
+    }
+
+    /// The time, in milliseconds since 1970.
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.options.clock.now_ms()
     }
 
     /// Every store, ordered by name.
@@ -163,139 +196,39 @@ impl Vault {
         self.options.limits.of(class)
     }
 
-    /// Durably creates a store: its key, its folders, and last its entry in the catalogue.
-    pub fn create_store(&self, new: NewStore) -> StoreResult<StoreRecord> {
-        let mut state = self.state()?;
-        self.create_in(&mut state, new)
-    }
-
-    fn create_in(&self, state: &mut State, new: NewStore) -> StoreResult<StoreRecord> {
-        if state.catalogue.find(&new.name).is_some() {
-            return Err(StoreError::StoreExists(new.name.to_string()));
-        }
-        self.settle(state)?;
-        let record = StoreRecord {
-            id: StoreId::generate()?,
-            name: new.name,
-            kind: new.kind,
-            protection: new.protection,
-            size_class: new.size_class,
+    /// Hands the storage key in force to `export`, and durably notes when that was done.
+    pub fn export_key<T, E: From<StoreError>>(
+        &self,
+        export: impl FnOnce(&StorageKey) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let key = staging::copy(&self.state()?.keys()?.storage);
+        // Sealing may take a second: nobody else waits for it.
+        let exported = export(&key)?;
+        let record = ExportRecord {
+            at: self.options.clock.now_ms(),
+            fingerprint: key.fingerprint(self.id),
         };
-        let purpose = KeyPurpose::store(&record.id.to_string());
-        let added = state.table.add(purpose)?;
-        keys::write(&self.root, &state.table, &self.storage_key)
-            .and_then(|()| DocumentKind.create(&self.context(state, &record)?))
-            .and_then(|()| {
-                with_catalogue(state, |catalogue, key_id, key| {
-                    catalogue.add(&self.root, self.id, key_id, key, &record)
-                })
-            })
-            // Not at once: the catalogue on disk may name the store, and what it names has a key.
-            .inspect_err(|_| state.orphans.push(added))?;
-        tracing::info!(store = %record.id, "store created");
-        Ok(record)
-    }
-
-    /// Durably removes a store and all that is in it: from the catalogue first, then its key (from
-    /// then on nothing can be read), then its files.
-    pub fn remove_store(&self, name: &StoreName) -> StoreResult<()> {
         let mut state = self.state()?;
-        let record = find(&state, name)?;
-        self.settle(&mut state)?;
-        let removed = with_catalogue(&mut state, |catalogue, key_id, key| {
-            catalogue.remove(&self.root, self.id, key_id, key, record.id)
-        });
-        // Even if that failed: the disk may say that the store is gone, and nothing must be
-        // acknowledged in it before the catalogue was written anew.
-        if let Some(open) = state.open.remove(&record.id) {
-            open.close();
-        }
-        removed?;
-        let purpose = KeyPurpose::store(&record.id.to_string());
-        let key_id = state.table.find(&purpose).map(|(key_id, _)| key_id);
-        state.orphans.extend(key_id);
-        let settled = self.settle(&mut state);
-        crate::documents::remove_files(&self.root, &record);
-        tracing::info!(store = %record.id, "store removed");
-        settled
+        let header = Header {
+            last_export: Some(record),
+            ..state.header.clone()
+        };
+        self.write_header(&mut state, header)?;
+        Ok(exported)
     }
 
-    /// Writes anew what a failed write left in doubt, and destroys the keys of stores that are
-    /// gone.
-    fn settle(&self, state: &mut State) -> StoreResult<()> {
-        with_catalogue(state, |catalogue, key_id, key| {
-            catalogue.settle(&self.root, self.id, key_id, key)
-        })?;
-        if state.orphans.is_empty() {
-            return Ok(());
-        }
-        for key_id in &state.orphans {
-            state.table.remove(*key_id);
-        }
-        keys::write(&self.root, &state.table, &self.storage_key)?;
-        state.orphans.clear();
+    fn write_header(&self, state: &mut State, header: Header) -> StoreResult<()> {
+        header.write(&self.root)?;
+        state.header = header;
         Ok(())
     }
 
-    /// The document store of this name, if it is open already and nobody is in the way: waits for
-    /// no lock and no disk. `None` decides nothing; [`Vault::documents`] does.
-    pub fn documents_if_open(&self, name: &StoreName) -> Option<Arc<DocumentStore>> {
-        let state = self.state.try_lock().ok().filter(|state| !state.closed)?;
-        let record = state.catalogue.find(name)?;
-        state.open.get(&record.id)?.ready()
-    }
-
-    /// Opens the document store of this name.
-    pub fn documents(&self, name: &StoreName) -> StoreResult<Arc<DocumentStore>> {
-        let state = self.state()?;
-        let record = find(&state, name)?;
-        self.open_in(state, &record)
-    }
-
-    /// The document store of this name, created with the defaults where there is none.
-    pub fn documents_or_create(&self, name: &StoreName) -> StoreResult<Arc<DocumentStore>> {
-        let mut state = self.state()?;
-        let record = match state.catalogue.find(name) {
-            Some(record) => record,
-            None => self.create_in(
-                &mut state,
-                NewStore {
-                    name: name.clone(),
-                    kind: Kind::Documents,
-                    protection: Protection::Protected,
-                    size_class: SizeClass::default(),
-                },
-            )?,
-        };
-        self.open_in(state, &record)
-    }
-
-    fn open_in(
-        &self,
-        mut state: MutexGuard<'_, State>,
-        record: &StoreRecord,
-    ) -> StoreResult<Arc<DocumentStore>> {
-        if let Some(open) = state.open.get(&record.id) {
-            if let Some(store) = open.ready() {
-                return Ok(store);
-            }
-        } else {
-            // A store whose removal failed must not be built on before the disk agrees.
-            with_catalogue(&mut state, |catalogue, key_id, key| {
-                catalogue.settle(&self.root, self.id, key_id, key)
-            })?;
-        }
-        let context = self.context(&state, record)?;
-        let open = Arc::clone(state.open.entry(record.id).or_default());
-        drop(state);
-        open.get(|| DocumentStore::open(context))
-    }
-
-    /// Ends every watch and refuses further calls. The keys go with the last reference.
+    /// Ends every watch and refuses further calls. Every key is dropped, but for those that a call
+    /// in flight is using: they go with it.
     pub fn close(&self) {
         let open = {
             let mut state = lock(&self.state);
-            state.closed = true;
+            state.keys = None;
             std::mem::take(&mut state.open)
         };
         for store in open.values() {
@@ -306,53 +239,12 @@ impl Vault {
     /// Refuses a closed vault, in whose stores no one may start anew.
     fn state(&self) -> StoreResult<MutexGuard<'_, State>> {
         let state = lock(&self.state);
-        if state.closed {
+        if state.keys.is_none() {
             Err(StoreError::Closed)
         } else {
             Ok(state)
         }
     }
-
-    fn context(&self, state: &State, record: &StoreRecord) -> StoreResult<StoreContext> {
-        let purpose = KeyPurpose::store(&record.id.to_string());
-        let (key_id, key) = state.table.find(&purpose).ok_or_else(|| {
-            StoreError::damaged(
-                "the key table",
-                format!("no key for store `{}`", record.name),
-            )
-        })?;
-        let key = DataKey::from_bytes(key.expose()).expect("a data key has a data key's length");
-        Ok(StoreContext {
-            root: self.root.clone(),
-            vault: self.id,
-            record: record.clone(),
-            key_id,
-            key: Arc::new(key),
-            names: Arc::clone(&self.names),
-            clock: Arc::clone(&self.options.clock),
-            body_limit: self.limit(record.size_class),
-            tombstones: self.options.tombstones,
-            background: self.options.background,
-        })
-    }
-}
-
-fn with_catalogue<T>(
-    state: &mut State,
-    change: impl FnOnce(&mut Catalogue, KeyId, &DataKey) -> StoreResult<T>,
-) -> StoreResult<T> {
-    let State {
-        table, catalogue, ..
-    } = state;
-    let (key_id, key) = table
-        .find(&KeyPurpose::catalogue())
-        .ok_or_else(|| StoreError::damaged("the key table", "no key for the catalogue"))?;
-    change(catalogue, key_id, key)
-}
-
-fn find(state: &State, name: &StoreName) -> StoreResult<StoreRecord> {
-    let found = state.catalogue.find(name);
-    found.ok_or_else(|| StoreError::NoSuchStore(name.to_string()))
 }
 
 impl Drop for Vault {

@@ -41,7 +41,7 @@ pub struct Flags {
     #[serde(skip)]
     pub config: Option<PathBuf>,
 
-    /// Where the storage key is kept: os or passphrase [env: VAULTD_KEYRING]
+    /// Where the storage key is kept: os, passphrase or systemd-creds [env: VAULTD_KEYRING]
     #[arg(long, value_name = "BACKEND")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keyring: Option<String>,
@@ -70,6 +70,8 @@ struct Settings {
     keyring: Option<String>,
     passphrase_file: Option<PathBuf>,
     log: String,
+    /// How long a vault that nobody uses stays open, such as `15m`.
+    idle_lock: Option<String>,
     limits: Limits,
     /// Bounds of the size classes, in bytes.
     size_classes: BTreeMap<String, u64>,
@@ -118,6 +120,7 @@ impl Default for Settings {
             keyring: None,
             passphrase_file: None,
             log: "info".to_owned(),
+            idle_lock: None,
             limits: Limits::default(),
             size_classes: BTreeMap::new(),
         }
@@ -135,6 +138,8 @@ pub struct Config {
     pub passphrase_file: Option<PathBuf>,
     /// Log filter.
     pub log: String,
+    /// How long a vault that nobody uses stays open; for ever where it is not said.
+    pub idle_lock: Option<Duration>,
     /// The key stays in memory.
     pub ephemeral: bool,
     /// Bounds.
@@ -177,7 +182,7 @@ impl Config {
                 )),
                 Ok(kind) => Ok(kind),
                 Err(_) => Err(ConfigError(format!(
-                    "keyring `{name}` is none of os, passphrase"
+                    "keyring `{name}` is none of os, passphrase, systemd-creds"
                 ))),
             });
         let keyring = if ephemeral {
@@ -199,6 +204,7 @@ impl Config {
             keyring,
             passphrase_file: settings.passphrase_file,
             log: settings.log,
+            idle_lock: settings.idle_lock.as_deref().map(idle_lock).transpose()?,
             ephemeral,
             limits: settings.limits,
             size_limits,
@@ -209,6 +215,17 @@ impl Config {
     pub fn keyring_deadline(&self) -> Duration {
         Duration::from_secs(self.limits.keyring_seconds)
     }
+}
+
+/// A time such as `15m` or `1h 30m`.
+fn idle_lock(text: &str) -> Result<Duration, ConfigError> {
+    let parsed = text.parse::<jiff::SignedDuration>().ok();
+    let time = parsed.and_then(|time| Duration::try_from(time).ok());
+    time.filter(|time| !time.is_zero()).ok_or_else(|| {
+        ConfigError(format!(
+            "idle_lock `{text}` is no time: write it like `15m` or `1h 30m`, or leave it out"
+        ))
+    })
 }
 
 /// The file named on the command line must be there; the default one need not.
@@ -270,6 +287,18 @@ mod tests {
         assert_eq!(config.log, "trace");
         assert_eq!(config.keyring, Some(BackendKind::Passphrase));
         assert_eq!(config.limits.connections, Limits::default().connections);
+    }
+
+    #[test]
+    fn an_idle_lock_is_a_time() {
+        let config = load("idle_lock = \"15m\"", Flags::default()).expect("valid");
+        assert_eq!(config.idle_lock, Some(Duration::from_secs(900)));
+        assert_eq!(load("", Flags::default()).expect("valid").idle_lock, None);
+        for bad in ["soon", "0s", "-5m", ""] {
+            let error = load(&format!("idle_lock = {bad:?}"), Flags::default());
+            let error = error.expect_err("refused").to_string();
+            assert!(error.contains("15m"), "{error}");
+        }
     }
 
     #[test]

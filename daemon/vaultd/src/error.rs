@@ -16,17 +16,25 @@ fn code(reason: Reason) -> Code {
         | Reason::KeyringLocked
         | Reason::KeyMissing
         | Reason::WrongKey
-        | Reason::WrongPassphrase => Code::FailedPrecondition,
+        | Reason::WrongPassphrase
+        | Reason::RotationRunning
+        | Reason::MasterNeeded
+        | Reason::SaltUnusable
+        | Reason::KeyringUnsupported
+        | Reason::NoRotation => Code::FailedPrecondition,
         Reason::KeyringUnavailable | Reason::KeyringTimeout | Reason::ShuttingDown => {
             Code::Unavailable
         }
         Reason::KeyringDenied | Reason::PermissionDenied => Code::PermissionDenied,
         Reason::Corrupt | Reason::PlaintextRefused => Code::DataLoss,
-        Reason::TooLarge => Code::ResourceExhausted,
+        Reason::TooLarge | Reason::RateLimited => Code::ResourceExhausted,
         Reason::RevisionConflict => Code::Aborted,
         Reason::RevisionGone => Code::OutOfRange,
         Reason::NotFound => Code::NotFound,
-        Reason::InvalidId | Reason::InvalidArgument => Code::InvalidArgument,
+        Reason::InvalidId
+        | Reason::InvalidArgument
+        | Reason::ArchiveDamaged
+        | Reason::UnfitSecret => Code::InvalidArgument,
         Reason::AlreadyExists => Code::AlreadyExists,
         Reason::TimedOut => Code::DeadlineExceeded,
         Reason::StorageFailed | Reason::Internal | Reason::Unspecified => Code::Internal,

@@ -1,7 +1,14 @@
 //! Keeps the vault: opens it when its key can be had, mints nothing on its own account, drops it
 //! on lock. Every call that needs the vault asks here.
 
+mod activity;
+mod attempts;
 mod backend;
+pub mod doctor;
+pub mod keys;
+mod locking;
+pub mod rotation;
+mod wiping;
 
 use std::{
     path::PathBuf,
@@ -22,6 +29,11 @@ use vault_store::{
     vault::{Evidence, VaultOptions},
 };
 
+use self::{
+    activity::{Activity, Busy},
+    attempts::Attempts,
+    rotation::Followed,
+};
 use crate::{
     config::Config,
     error::{refusal, store_error},
@@ -40,6 +52,7 @@ struct Settings {
     passphrase_file: Option<PathBuf>,
     keyring_deadline: Duration,
     size_limits: SizeLimits,
+    idle_lock: Option<Duration>,
 }
 
 enum State {
@@ -54,6 +67,11 @@ pub struct Keeper {
     state: RwLock<State>,
     /// Held while the keyring is asked, so that a slow one is asked once.
     attempt: Mutex<Option<Arc<Keyring>>>,
+    /// The newest rotation that was worked on.
+    rotation: Mutex<Option<Followed>>,
+    /// Failures to open a key file.
+    attempts: Attempts,
+    activity: Activity,
     stopping: AtomicBool,
 }
 
@@ -83,9 +101,13 @@ impl Keeper {
                 passphrase_file: config.passphrase_file.clone(),
                 keyring_deadline: config.keyring_deadline(),
                 size_limits: config.size_limits,
+                idle_lock: config.idle_lock,
             },
             state: RwLock::new(State::Closed(Closed::starting())),
             attempt: Mutex::new(None),
+            rotation: Mutex::default(),
+            attempts: Attempts::default(),
+            activity: Activity::new(config.idle_lock),
             stopping: AtomicBool::new(false),
         }
     }
@@ -97,7 +119,8 @@ impl Keeper {
         let opened = self
             .probe(&mut keyring)
             .and_then(|()| self.open(&mut keyring, Interaction::Forbidden));
-        let _ = self.settle(opened);
+        let opened = self.settle(opened);
+        self.go_on(&opened, keyring.as_ref());
     }
 
     /// The open vault, or the status to answer with.
@@ -108,6 +131,7 @@ impl Keeper {
         if self.stopping.load(Ordering::Acquire) {
             return Err(Box::new(stopping()));
         }
+        self.activity.touch();
         if let State::Open(vault) = &*self.read() {
             return Ok(Arc::clone(vault));
         }
@@ -127,12 +151,21 @@ impl Keeper {
             }
             opened => opened,
         };
-        self.settle(opened)
-            .map_err(|closed| Box::new(closed.refuse()))
+        let opened = self.settle(opened);
+        self.go_on(&opened, keyring.as_ref());
+        opened.map_err(|closed| Box::new(closed.refuse()))
+    }
+
+    /// Goes on with what was half done in a vault that was just opened.
+    fn go_on(&self, opened: &Result<Arc<Vault>, Closed>, keyring: Option<&Arc<Keyring>>) {
+        if let (Ok(vault), Some(keyring)) = (opened, keyring) {
+            self.go_on_with_rotation(vault, keyring);
+        }
     }
 
     /// The vault, if it is open and nobody is in the way: does not block.
     pub fn vault_if_open(&self) -> Option<Arc<Vault>> {
+        self.activity.touch();
         match &*self.state.try_read().ok()? {
             State::Open(vault) => Some(Arc::clone(vault)),
             State::Closed(_) => None,
@@ -145,6 +178,9 @@ impl Keeper {
         backend: Option<BackendKind>,
         passphrase: Option<&SecretBytes>,
     ) -> Result<Arc<Vault>, Box<Status>> {
+        if let Some(passphrase) = passphrase {
+            keys::strong(passphrase)?;
+        }
         let mut keyring = self.lock_attempt();
         let evidence =
             Evidence::gather(&self.root).map_err(|error| Box::new(store_error(&error)))?;
@@ -170,51 +206,14 @@ impl Keeper {
             .map_err(|closed| Box::new(closed.refuse()))
     }
 
-    /// Drops every key. Calls in flight end with `LOCKED`.
-    pub fn lock(&self) {
-        let keyring = self.lock_attempt();
-        if let Some(keyring) = &*keyring
-            && let Err(error) = keyring.lock()
-        {
-            tracing::warn!(%error, "the keyring could not be told to forget");
-        }
-        let before = {
-            let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut *state, State::Closed(Closed::locked()))
-        };
-        if let State::Open(vault) = before {
-            vault.close();
-        }
-        tracing::info!("locked");
+    /// The data root.
+    pub fn root(&self) -> &DataRoot {
+        &self.root
     }
 
-    /// Reads the key again; the desktop's keyring may ask its user.
-    pub fn unlock(&self, passphrase: Option<&SecretBytes>) -> Result<(), Box<Status>> {
-        let mut keyring = self.lock_attempt();
-        if let State::Open(_) = &*self.read() {
-            return Ok(());
-        }
-        let unlocked = self.keyring(&mut keyring).and_then(|keyring| {
-            let from_file = if passphrase.is_none() {
-                self.passphrase_from_file()?
-            } else {
-                None
-            };
-            self.unlock_keyring(&keyring, passphrase.or(from_file.as_ref()))
-        });
-        if let Err(closed) = unlocked {
-            let status = if closed.wrong_passphrase {
-                refusal(Reason::WrongPassphrase, closed.explanation.clone(), &[])
-            } else {
-                closed.refuse()
-            };
-            let _ = self.settle(Err(closed));
-            return Err(Box::new(status));
-        }
-        let opened = self.open(&mut keyring, Interaction::Allowed);
-        self.settle(opened)
-            .map(drop)
-            .map_err(|closed| Box::new(closed.refuse()))
+    /// Work begins that may take its time: until this is dropped, the vault does not lock itself.
+    pub fn busy(&self) -> Busy<'_> {
+        self.activity.busy()
     }
 
     /// What is known without asking anybody.
@@ -272,6 +271,7 @@ impl Keeper {
             Ok(vault) => {
                 tracing::info!(vault = %vault.id(), "open");
                 let vault = Arc::new(vault);
+                self.activity.touch();
                 *state = State::Open(Arc::clone(&vault));
                 Ok(vault)
             }
@@ -304,8 +304,17 @@ impl Keeper {
         slot: &mut Option<Arc<Keyring>>,
         interaction: Interaction,
     ) -> Result<Vault, Closed> {
+        if let Some(vault) = self.open_by_credential(slot) {
+            return Ok(vault);
+        }
         let keyring = self.keyring(slot)?;
-        let source = KeyringSource::new(&keyring, interaction);
+        let vault = self.open_with(&keyring, interaction)?;
+        Ok(self.complete_move(vault, slot))
+    }
+
+    /// Opens the vault by the key that `keyring` holds.
+    fn open_with(&self, keyring: &Keyring, interaction: Interaction) -> Result<Vault, Closed> {
+        let source = KeyringSource::new(keyring, interaction);
         Vault::open(self.root.clone(), &source, self.options())
             .map_err(|error| Closed::from_open_error(&error, keyring.kind(), true))
     }

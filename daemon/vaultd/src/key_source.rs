@@ -1,8 +1,8 @@
 //! The keyring as the vault sees it.
 
-use vault_crypto::{StorageKey, VaultId};
-use vault_keyring::{Account, EntryName, Interaction, Keyring, KeyringError};
-use vault_store::{KeySource, KeySourceError};
+use vault_crypto::{SecretBytes, VaultId};
+use vault_keyring::{Account, BackendKind, EntryName, Interaction, Keyring, KeyringError};
+use vault_store::{KeyEntry, KeySource, KeySourceError};
 
 /// Reads and writes storage keys through a keyring.
 pub struct KeyringSource<'a> {
@@ -20,11 +20,14 @@ impl<'a> KeyringSource<'a> {
     }
 }
 
-fn account(vault: VaultId) -> Account {
-    Account {
-        vault,
-        name: EntryName::StorageKey,
-    }
+fn account(vault: VaultId, entry: KeyEntry) -> Account {
+    let name = match entry {
+        KeyEntry::StorageKey => EntryName::StorageKey,
+        KeyEntry::NextStorageKey => EntryName::StorageKeyNext,
+        KeyEntry::Salt => EntryName::Salt,
+        KeyEntry::NextSalt => EntryName::SaltNext,
+    };
+    Account { vault, name }
 }
 
 /// What a keyring's failure means to the vault; "no such entry" is no failure.
@@ -38,9 +41,8 @@ pub fn key_source_error(error: KeyringError) -> KeySourceError {
         KeyringError::Damaged(detail) => KeySourceError::Damaged(detail),
         KeyringError::Unreachable(detail) => KeySourceError::Unreachable(detail),
         // Said by `load` as "none"; from anywhere else it is no answer to rely on.
-        KeyringError::NoEntry | KeyringError::Unsupported(_) | KeyringError::Failed(_) => {
-            KeySourceError::Unreachable(text)
-        }
+        KeyringError::Unsupported(detail) => KeySourceError::Unsupported(detail),
+        KeyringError::NoEntry | KeyringError::Failed(_) => KeySourceError::Unreachable(text),
     }
 }
 
@@ -49,21 +51,31 @@ impl KeySource for KeyringSource<'_> {
         self.keyring.kind().as_str()
     }
 
-    fn load(&self, vault: VaultId) -> Result<Option<StorageKey>, KeySourceError> {
-        match self.keyring.get(&account(vault), self.interaction) {
-            Ok(secret) => StorageKey::from_bytes(secret.expose())
-                .map(Some)
-                .ok_or_else(|| {
-                    KeySourceError::Damaged("the entry does not hold a 32-byte key".to_owned())
-                }),
+    fn is_writable(&self) -> bool {
+        self.keyring.kind() != BackendKind::SystemdCreds
+    }
+
+    fn load(&self, vault: VaultId, entry: KeyEntry) -> Result<Option<SecretBytes>, KeySourceError> {
+        match self.keyring.get(&account(vault, entry), self.interaction) {
+            Ok(secret) => Ok(Some(secret)),
             Err(KeyringError::NoEntry) => Ok(None),
             Err(error) => Err(key_source_error(error)),
         }
     }
 
-    fn save(&self, vault: VaultId, key: &StorageKey) -> Result<(), KeySourceError> {
+    fn save(&self, vault: VaultId, entry: KeyEntry, secret: &[u8]) -> Result<(), KeySourceError> {
         self.keyring
-            .set(&account(vault), key.expose(), self.interaction)
+            .set(&account(vault, entry), secret, self.interaction)
             .map_err(key_source_error)
+    }
+
+    fn remove(&self, vault: VaultId, entry: KeyEntry) -> Result<(), KeySourceError> {
+        match self
+            .keyring
+            .delete(&account(vault, entry), self.interaction)
+        {
+            Ok(()) | Err(KeyringError::NoEntry) => Ok(()),
+            Err(error) => Err(key_source_error(error)),
+        }
     }
 }

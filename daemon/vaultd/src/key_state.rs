@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use tonic::Status;
-use vault_keyring::BackendKind;
+use vault_keyring::{BackendKind, systemd_creds::CREDENTIAL};
 use vault_proto::v1::{KeyState, Reason};
 use vault_store::{KeySourceError, OpenError};
 
@@ -38,6 +38,15 @@ impl Closed {
             "the vault was locked",
             ["run `vaultctl unlock`"],
         )
+    }
+
+    /// Locked because nobody used it for so long.
+    pub fn idle(after: std::time::Duration) -> Self {
+        let explanation = format!(
+            "the vault was locked after {} seconds without use (`idle_lock`)",
+            after.as_secs()
+        );
+        Self::new(KeyState::Locked, explanation, ["run `vaultctl unlock`"])
     }
 
     /// The vault is sealed for another backend than the configuration names.
@@ -100,21 +109,29 @@ impl Closed {
                 KeyState::KeyMissing,
                 text.clone(),
                 [
-                    "bring the key back into the keyring, then run `vaultctl unlock`",
-                    "or restore the data root from a backup",
+                    "run `vaultctl key import FILE` with an export of the key",
+                    "run `vaultctl key derive` if the key was derived from a master key",
+                    "or bring the key back into the keyring yourself, then run `vaultctl unlock`",
+                    "without any of these the data cannot be read: move the data root away, run \
+                     `vaultctl init`, then `vaultctl restore FILE` with a backup",
                 ],
             ),
             OpenError::WrongKey { .. } => Self::new(
                 KeyState::WrongKey,
                 error.to_string(),
-                ["bring the right key back into the keyring, then run `vaultctl unlock`"],
+                [
+                    "run `vaultctl key import FILE` with an export of the right key",
+                    "or bring the right key back into the keyring, then run `vaultctl unlock`",
+                ],
             ),
             OpenError::Damaged(_) | OpenError::Store(_) => Self::new(
                 KeyState::Damaged,
                 error.to_string(),
                 [
                     "restore `vault.json`, `keys.a`, `keys.b` and `catalogue` from a backup, then \
-                  run `vaultctl unlock`",
+                     run `vaultctl unlock`",
+                    "or move the data root away, run `vaultctl init`, then `vaultctl restore FILE` \
+                     with a backup made by `vaultctl backup`",
                 ],
             ),
         }
@@ -151,9 +168,26 @@ impl Closed {
             KeySourceError::Damaged(_) => Self::new(
                 KeyState::KeyMissing,
                 explanation,
-                ["bring the key back into the keyring, then run `vaultctl unlock`"],
+                [
+                    "run `vaultctl key import FILE` with an export of the key",
+                    "or bring the key back into the keyring, then run `vaultctl unlock`",
+                ],
             ),
-            KeySourceError::Unreachable(_) => Self::unreachable(explanation, initialized),
+            KeySourceError::Unreachable(_) | KeySourceError::Unsupported(_)
+                if backend == BackendKind::SystemdCreds =>
+            {
+                Self::new(
+                    KeyState::KeyringUnavailable,
+                    explanation,
+                    [format!(
+                        "start vaultd by its systemd unit, with \
+                         `LoadCredentialEncrypted={CREDENTIAL}:...`"
+                    )],
+                )
+            }
+            KeySourceError::Unreachable(_) | KeySourceError::Unsupported(_) => {
+                Self::unreachable(explanation, initialized)
+            }
         }
     }
 
@@ -162,7 +196,8 @@ impl Closed {
         let keyring = "start a Secret Service keyring (GNOME Keyring, KWallet, KeePassXC) in this \
                        session, then run `vaultctl unlock`";
         let passphrase = if initialized {
-            "on a machine without one, open this vault where its key is"
+            "or, with an export of the key, start `vaultd --keyring passphrase` and run `vaultctl \
+             key import FILE`"
         } else {
             "run `vaultctl init --keyring passphrase` to keep the key in a file under a passphrase"
         };

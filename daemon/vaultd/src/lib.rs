@@ -7,6 +7,7 @@ pub mod config;
 mod cork;
 pub mod error;
 mod keeper;
+mod key_error;
 mod key_source;
 mod key_state;
 pub mod listener;

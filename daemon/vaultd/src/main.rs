@@ -13,6 +13,12 @@ use vaultd::{
     server::Daemon,
 };
 
+/// Zeroes memory as it is freed: keys and documents pass through buffers of many crates, and not all
+/// of them clean up behind themselves.
+#[global_allocator]
+static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
+    zeroizing_alloc::ZeroAlloc(std::alloc::System);
+
 /// Exit code where another daemon serves this vault already (`EX_TEMPFAIL` of sysexits.h): whoever
 /// started us connects to that one.
 const ALREADY_RUNNING: u8 = 75;

@@ -9,7 +9,8 @@ use tower::layer::util::{Identity, Stack};
 use vault_proto::{
     FILE_DESCRIPTOR_SET, MESSAGE_LIMIT,
     v1::{
-        documents_server::DocumentsServer, stores_server::StoresServer, vault_server::VaultServer,
+        archives_server::ArchivesServer, documents_server::DocumentsServer,
+        keys_server::KeysServer, stores_server::StoresServer, vault_server::VaultServer,
     },
 };
 use vault_store::{
@@ -23,7 +24,10 @@ use crate::{
     listener::{BindError, ConnectionLimits, Listener},
     permission::{LogAudit, PermissionLayer},
     platform::Hardening,
-    service::{DaemonInfo, DocumentsService, Services, StoresService, VaultService},
+    service::{
+        ArchivesService, DaemonInfo, DocumentsService, KeysService, Services, StoresService,
+        VaultService,
+    },
 };
 
 /// HTTP/2 windows, in bytes: a few chunks in flight for one stream, no more than that for a
@@ -33,6 +37,8 @@ const CONNECTION_WINDOW: u32 = 2 << 20;
 
 /// Largest message, in bytes, of a service whose messages hold names and passphrases.
 const SMALL_MESSAGE: usize = 64 << 10;
+/// The same, where a key file of 64 KiB may be in it.
+const KEY_MESSAGE: usize = 3 * SMALL_MESSAGE;
 
 /// Why a daemon did not start. Nothing else stops one: a missing key is a state it serves.
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +101,8 @@ impl Daemon {
         // The keyring may take its time; meanwhile status and health are served.
         let started = tokio::task::spawn_blocking(move || starting.start());
 
+        let idle = tokio::spawn(lock_when_idle(Arc::clone(&keeper)));
+
         let info = DaemonInfo {
             data_root: config.place.data_root.clone(),
             socket: listener.path().to_owned(),
@@ -144,6 +152,7 @@ impl Daemon {
             .await
             .map_err(|error| StartError::Server(error.to_string()));
         started.abort();
+        idle.abort();
         // The socket goes before the root is free for another daemon.
         let _ = accepting.await;
         // A call that was given up may still be writing: the operating system gives the root back,
@@ -151,6 +160,16 @@ impl Daemon {
         std::mem::forget(lock);
         tracing::info!("stopped");
         ended
+    }
+}
+
+/// Locks the vault when nobody has used it for the time that the configuration names.
+async fn lock_when_idle(keeper: Arc<Keeper>) {
+    loop {
+        let idle = Arc::clone(&keeper);
+        let rest = tokio::task::spawn_blocking(move || idle.lock_if_idle()).await;
+        let Ok(Some(rest)) = rest else { return };
+        tokio::time::sleep(rest.max(Duration::from_millis(50))).await;
     }
 }
 
@@ -185,6 +204,14 @@ fn assemble(
         .add_service(
             VaultServer::new(VaultService::new(services.clone(), info))
                 .max_decoding_message_size(SMALL_MESSAGE),
+        )
+        .add_service(
+            KeysServer::new(KeysService(services.clone())).max_decoding_message_size(KEY_MESSAGE),
+        )
+        .add_service(
+            ArchivesServer::new(ArchivesService(services.clone()))
+                .max_decoding_message_size(MESSAGE_LIMIT)
+                .max_encoding_message_size(MESSAGE_LIMIT),
         )
         .add_service(
             StoresServer::new(StoresService(services.clone()))

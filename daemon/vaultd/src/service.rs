@@ -1,9 +1,13 @@
 //! The RPC services: parse at the edge, do the work on a blocking thread, answer.
 
+mod archives;
 mod convert;
 mod documents;
 mod import;
+mod key_status;
+mod keys;
 mod listing;
+mod sealing;
 mod stores;
 mod vault;
 mod watch;
@@ -18,7 +22,9 @@ use vault_store::{
     documents::{Document, DocumentStore},
 };
 
+pub use archives::ArchivesService;
 pub use documents::DocumentsService;
+pub use keys::KeysService;
 pub use stores::StoresService;
 pub use vault::{DaemonInfo, VaultService};
 

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The sealed record of files awaiting migration.
-const AWAITING_FILE: &str = "awaiting";
+pub(super) const AWAITING_FILE: &str = "awaiting";
 const AWAITING_LIMIT: u64 = 1 << 30;
 
 #[derive(Deserialize)]
@@ -118,6 +118,7 @@ impl Inner {
         let slot = Slot {
             head: Arc::new(head),
             location: Location::Adopted,
+            key_id: None,
         };
         if !self.index_mut().insert(name, slot) {
             self.drop_adopted(&id);

@@ -10,13 +10,14 @@ use std::{
     sync::{Arc, Condvar, Mutex},
 };
 
-use vault_crypto::{ContentHash, ObjectName};
+use vault_crypto::{ContentHash, KeyId, ObjectName};
 
 use super::{
     Inner,
     doubt::Unsettled,
     index::{Location, Slot},
     journal,
+    medium::Encoded,
     metadata::{Head, Metadata},
     write::{Change, Content, Outcome, Write},
 };
@@ -61,11 +62,19 @@ struct QueueState {
     has_leader: bool,
 }
 
+/// Tickets whose revisions count on without a gap, as those of one journal must.
+#[derive(Default)]
+struct Run {
+    prepared: Vec<Prepared>,
+    accepted: Vec<(Ticket, Vec<Outcome>)>,
+}
+
 /// A write that is ready to be made durable.
 pub(super) struct Prepared {
     pub(super) name: ObjectName,
     pub(super) head: Arc<Head>,
     pub(super) record: Vec<u8>,
+    pub(super) key_id: Option<KeyId>,
 }
 
 impl Inner {
@@ -117,34 +126,57 @@ impl Inner {
         }
 
         let mut revision = self.index().last;
-        let mut prepared = Vec::new();
         let mut overlay = HashMap::new();
-        let mut accepted = Vec::new();
+        let mut runs = vec![Run::default()];
         for ticket in group {
-            match self.prepare(&ticket.writes, &mut revision, &mut overlay, &mut prepared) {
-                Ok(outcomes) => accepted.push((ticket, outcomes)),
+            let expected = revision.next();
+            let mut ready = Vec::new();
+            match self.prepare(&ticket.writes, &mut revision, &mut overlay, &mut ready) {
+                Ok(outcomes) => {
+                    let gap = ready
+                        .first()
+                        .is_some_and(|first: &Prepared| first.head.revision != expected);
+                    if gap {
+                        runs.push(Run::default());
+                    }
+                    let run = runs.last_mut().expect("there is one from the start");
+                    run.prepared.append(&mut ready);
+                    run.accepted.push((ticket, outcomes));
+                }
                 Err(error) => ticket.answer(Err(error)),
             }
         }
         // Before anything is written: what may reach the disk under these revisions must never be
         // taken for a later write.
         self.index_mut().last = revision;
-        match self.make_durable(&prepared, &mut unsettled) {
-            Ok(locations) => {
-                self.publish(prepared, locations);
-                for (ticket, outcomes) in accepted {
-                    ticket.answer(Ok(outcomes));
+        let mut failed = None;
+        for run in runs {
+            let Run { prepared, accepted } = run;
+            // What was prepared after a run counts on that run.
+            let made = if let Some(error) = &failed {
+                Err(StoreError::clone(error))
+            } else {
+                self.preserve(&prepared);
+                self.make_durable(&prepared, &mut unsettled)
+            };
+            match made {
+                Ok(locations) => {
+                    self.publish(prepared, locations);
+                    for (ticket, outcomes) in accepted {
+                        ticket.answer(Ok(outcomes));
+                    }
                 }
-            }
-            Err(error) => {
-                for (ticket, _) in accepted {
-                    ticket.answer(Err(error.clone()));
+                Err(error) => {
+                    for (ticket, _) in accepted {
+                        ticket.answer(Err(error.clone()));
+                    }
+                    failed = Some(error);
                 }
             }
         }
     }
 
-    /// Makes writes durable, all or none; tells where each came to lie.
+    /// Makes writes of consecutive revisions durable, all or none; tells where each came to lie.
     pub(super) fn make_durable(
         &self,
         prepared: &[Prepared],
@@ -188,18 +220,27 @@ impl Inner {
                 Change::Delete if live.is_none() => return Err(self.no_such(&write.id)),
                 Change::Delete => (tombstone(&write.id, live, now), &[]),
                 Change::Put(content) => (describe(&write.id, content, live, now), &content.body),
-                Change::Restore(restored) => (restored.describe(&write.id), &restored.body),
+                Change::Restore(restored) | Change::RestoreIfChanged(restored) => {
+                    (restored.describe(&write.id), &restored.body)
+                }
                 Change::PutIfChanged(content) => {
-                    let metadata = describe(&write.id, content, live, now);
-                    if let Some(head) = known.as_ref().filter(|head| same(head, &metadata)) {
-                        outcomes.push(Outcome::Unchanged(Arc::clone(head)));
-                        continue;
-                    }
-                    (metadata, &content.body)
+                    (describe(&write.id, content, live, now), &content.body)
                 }
             };
-            next = next.next();
-            let record = self.medium.encode(&name, next, &metadata, body)?;
+            if matches!(
+                write.change,
+                Change::PutIfChanged(_) | Change::RestoreIfChanged(_)
+            ) && let Some(head) = known.as_ref().filter(|head| same(head, &metadata))
+            {
+                outcomes.push(Outcome::Unchanged(Arc::clone(head)));
+                continue;
+            }
+            next = match write.change.wanted_revision() {
+                // Of the first alone: a ticket goes into one journal, whose revisions count on.
+                Some(wanted) if ready.is_empty() => wanted.max(next.next()),
+                _ => next.next(),
+            };
+            let Encoded { record, key_id } = self.medium.encode(&name, next, &metadata, body)?;
             let head = Arc::new(Head {
                 id: write.id.clone(),
                 revision: next,
@@ -209,7 +250,12 @@ impl Inner {
             });
             own.insert(name, Arc::clone(&head));
             outcomes.push(Outcome::Written(Arc::clone(&head)));
-            ready.push(Prepared { name, head, record });
+            ready.push(Prepared {
+                name,
+                head,
+                record,
+                key_id,
+            });
         }
         *revision = next;
         overlay.extend(own);
@@ -280,6 +326,7 @@ impl Inner {
                     Slot {
                         head: one.head,
                         location,
+                        key_id: one.key_id,
                     },
                 );
             }

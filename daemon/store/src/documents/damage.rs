@@ -9,6 +9,7 @@ use super::{
     commit::{Prepared, tombstone},
     index::Location,
     journal,
+    medium::Encoded,
     metadata::Head,
 };
 use crate::{
@@ -103,7 +104,7 @@ impl Inner {
 
         let revision = last.next();
         let metadata = tombstone(id, None, self.context.clock.now_ms());
-        let record = self.medium.encode(&name, revision, &metadata, &[])?;
+        let Encoded { record, key_id } = self.medium.encode(&name, revision, &metadata, &[])?;
         let head = Arc::new(Head {
             id: id.clone(),
             revision,
@@ -111,7 +112,12 @@ impl Inner {
             stored_bytes: record.len() as u64,
             awaiting_migration: false,
         });
-        let prepared = vec![Prepared { name, head, record }];
+        let prepared = vec![Prepared {
+            name,
+            head,
+            record,
+            key_id,
+        }];
         self.index_mut().last = revision;
         let locations = self.make_durable(&prepared, &mut unsettled)?;
         self.publish(prepared, locations);

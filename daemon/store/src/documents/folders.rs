@@ -22,6 +22,8 @@ pub(crate) struct Folders {
     pub(crate) adopted: PathBuf,
     /// Damaged objects moved aside on request.
     pub(crate) damaged: PathBuf,
+    /// What snapshots in use need of documents that were written since.
+    pub(crate) snapshot: PathBuf,
     /// Ordinary files of a plain store.
     pub(crate) plain: PathBuf,
 }
@@ -34,6 +36,7 @@ impl Folders {
             journal: base.join("journal"),
             adopted: base.join("adopted"),
             damaged: base.join("damaged"),
+            snapshot: base.join("snapshot"),
             plain: root.plain(&record.name),
             base,
         }
@@ -67,6 +70,7 @@ impl Folders {
             &self.journal,
             &self.adopted,
             &self.damaged,
+            &self.snapshot,
         ];
         let plain = (record.protection == Protection::Plain).then_some(&self.plain);
         for folder in own.into_iter().chain(plain) {

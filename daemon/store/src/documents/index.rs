@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use vault_crypto::ObjectName;
+use vault_crypto::{KeyId, ObjectName};
 
 use super::metadata::Head;
 use crate::{error::StoreError, id::Revision};
@@ -32,6 +32,8 @@ pub(crate) enum Location {
 pub(crate) struct Slot {
     pub(crate) head: Arc<Head>,
     pub(crate) location: Location,
+    /// The key its record is sealed with; none of plain and adopted files.
+    pub(crate) key_id: Option<KeyId>,
 }
 
 #[derive(Default)]
@@ -52,6 +54,10 @@ pub(crate) struct Index {
 impl Index {
     pub(crate) fn get(&self, name: &ObjectName) -> Option<&Slot> {
         self.slots.get(name)
+    }
+
+    pub(super) fn get_mut(&mut self, name: &ObjectName) -> Option<&mut Slot> {
+        self.slots.get_mut(name)
     }
 
     /// Takes in a record unless a newer one of the same name is known. Returns whether it did.

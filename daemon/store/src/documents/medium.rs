@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use vault_crypto::{Address, ContentHash, Envelope, Header, ObjectName, envelope};
+use vault_crypto::{Address, ContentHash, EnvelopeError, Header, KeyId, ObjectName, envelope};
 use zeroize::Zeroizing;
 
 use super::{
@@ -18,7 +18,7 @@ use crate::{
     durable,
     error::{StoreError, StoreResult},
     id::{DocumentId, Revision},
-    kind::StoreContext,
+    kind::{Part, StoreContext},
 };
 
 /// First bytes of a plain record and of a plain document's head file.
@@ -40,9 +40,18 @@ const ESCAPED: &AsciiSet = &CONTROLS
 /// What reading a record gave.
 pub(crate) struct Opened {
     pub(crate) revision: Revision,
+    /// The key it is sealed with; none of a plain record.
+    pub(crate) key_id: Option<KeyId>,
     pub(crate) metadata: Metadata,
     /// Length of the whole record, in bytes.
     pub(crate) len: u64,
+}
+
+/// A record, ready to be written.
+pub(crate) struct Encoded {
+    pub(crate) record: Vec<u8>,
+    /// The key it is sealed with; none of a plain record.
+    pub(crate) key_id: Option<KeyId>,
 }
 
 /// The conversion between documents and records, for one store.
@@ -75,19 +84,7 @@ impl Medium {
 
     /// Whether a document is acceptable here, beyond what every store asks.
     pub(crate) fn check(&self, id: &DocumentId, content_type: &str) -> StoreResult<()> {
-        if self.is_plain() {
-            if content_type != JSON {
-                return Err(StoreError::InvalidArgument(format!(
-                    "a plain store holds {JSON} files only, not `{content_type}`"
-                )));
-            }
-            if plain_file_name(id).len() > 240 {
-                return Err(StoreError::InvalidArgument(
-                    "the id is too long for a file name of a plain store".to_owned(),
-                ));
-            }
-        }
-        Ok(())
+        check(self.context.record.protection, id, content_type)
     }
 
     /// The record of one revision.
@@ -97,7 +94,7 @@ impl Medium {
         revision: Revision,
         metadata: &Metadata,
         body: &[u8],
-    ) -> StoreResult<Vec<u8>> {
+    ) -> StoreResult<Encoded> {
         let failed = |error| StoreError::damaged(self.describe(&metadata.id), error);
         let json = Zeroizing::new(serde_json::to_vec(metadata).map_err(failed)?);
         let too_large = || {
@@ -107,24 +104,26 @@ impl Medium {
         };
         if self.is_plain() {
             let fits = json.len() <= envelope::METADATA_LIMIT;
-            return fits
-                .then(|| plain_record(revision, &json, body))
-                .ok_or_else(too_large);
+            let encode = || Encoded {
+                record: plain_record(revision, &json, body),
+                key_id: None,
+            };
+            return fits.then(encode).ok_or_else(too_large);
         }
-        envelope::seal(
-            &self.context.key,
-            self.context.key_id,
-            &self.address(name, revision),
-            &json,
-            body,
-        )
-        .map_err(|error| match error {
-            vault_crypto::EnvelopeError::TooLarge => too_large(),
+        let ring = self.context.keys.ring();
+        let (key_id, key) = ring.current()?;
+        let sealed = envelope::seal(key, key_id, &self.address(name, revision), &json, body);
+        let record = sealed.map_err(|error| match error {
+            EnvelopeError::TooLarge => too_large(),
             other => StoreError::envelope(self.describe(&metadata.id), &other),
+        })?;
+        Ok(Encoded {
+            record,
+            key_id: Some(key_id),
         })
     }
 
-    fn address<'a>(&'a self, name: &'a ObjectName, revision: Revision) -> Address<'a> {
+    pub(super) fn address<'a>(&'a self, name: &'a ObjectName, revision: Revision) -> Address<'a> {
         Address {
             vault: self.context.vault,
             store: self.context.record.id.as_bytes(),
@@ -163,6 +162,7 @@ impl Medium {
             let len = len as u64 + metadata.size;
             Opened {
                 revision,
+                key_id: None,
                 metadata,
                 len,
             }
@@ -170,14 +170,12 @@ impl Medium {
             let header =
                 Header::parse(head).map_err(|error| StoreError::envelope(object(), &error))?;
             let revision = Revision(header.revision());
-            let envelope = self.envelope(name, revision, head);
-            let json = envelope
-                .and_then(|envelope| envelope.open_metadata())
-                .map_err(|error| StoreError::envelope(object(), &error))?;
+            let json = self.open(name, revision, head, Part::Metadata, &object)?;
             let metadata =
                 serde_json::from_slice(&json).map_err(|e| StoreError::damaged(object(), e))?;
             Opened {
                 revision,
+                key_id: Some(header.key_id()),
                 metadata,
                 len: header.envelope_len(),
             }
@@ -193,19 +191,17 @@ impl Medium {
         }
     }
 
-    fn envelope<'a>(
-        &'a self,
-        name: &'a ObjectName,
+    /// Opens a part of a sealed record with the key that its header names.
+    fn open(
+        &self,
+        name: &ObjectName,
         revision: Revision,
-        bytes: &'a [u8],
-    ) -> Result<Envelope<'a>, vault_crypto::EnvelopeError> {
-        let context = &self.context;
-        Envelope::new(
-            &context.key,
-            context.key_id,
-            self.address(name, revision),
-            bytes,
-        )
+        bytes: &[u8],
+        part: Part,
+        object: &dyn Fn() -> String,
+    ) -> StoreResult<Zeroizing<Vec<u8>>> {
+        let address = self.address(name, revision);
+        self.context.open_envelope(address, bytes, part, object)
     }
 
     /// Opens the body of a whole record, which must be that of `head`.
@@ -230,10 +226,7 @@ impl Medium {
                 ))
             };
         }
-        let envelope = self.envelope(name, head.revision, record);
-        envelope
-            .and_then(|envelope| envelope.open_body())
-            .map_err(|error| StoreError::envelope(object(), &error))
+        self.open(name, head.revision, record, Part::Body, &object)
     }
 
     /// The ordinary file of a plain document.
@@ -254,19 +247,39 @@ impl Medium {
             return Ok(Some(Zeroizing::new(bytes)));
         }
         let name = self.object_name(id);
-        let opened = Header::parse(&bytes).and_then(|header| {
-            self.envelope(&name, Revision(header.revision()), &bytes)?
-                .open_body()
-        });
-        opened
+        let object = || self.describe(id.as_str());
+        let header =
+            Header::parse(&bytes).map_err(|error| StoreError::envelope(object(), &error))?;
+        let revision = Revision(header.revision());
+        self.open(&name, revision, &bytes, Part::Body, &object)
             .map(Some)
-            .map_err(|error| StoreError::envelope(self.describe(id.as_str()), &error))
     }
 
     /// Whether a plain document's ordinary file still holds what its head says.
     pub(crate) fn plain_matches(head: &Head, body: &[u8]) -> bool {
         head.metadata.hash() == Some(ContentHash::of(body))
     }
+}
+
+/// See [`Medium::check`].
+pub(crate) fn check(
+    protection: Protection,
+    id: &DocumentId,
+    content_type: &str,
+) -> StoreResult<()> {
+    if protection == Protection::Plain {
+        if content_type != JSON {
+            return Err(StoreError::InvalidArgument(format!(
+                "a plain store holds {JSON} files only, not `{content_type}`"
+            )));
+        }
+        if plain_file_name(id).len() > 240 {
+            return Err(StoreError::InvalidArgument(
+                "the id is too long for a file name of a plain store".to_owned(),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The file name of a plain document.

@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 use vault_crypto::ContentHash;
 use zeroize::Zeroize as _;
 
-use crate::id::{DocumentId, Revision};
+use crate::{
+    error::{StoreError, StoreResult},
+    id::{DocumentId, Revision},
+};
 
 /// Content type of a document that names none.
 pub const JSON: &str = "application/json";
@@ -35,6 +38,12 @@ pub(crate) struct Metadata {
 }
 
 impl Metadata {
+    /// From an export's JSON.
+    pub(crate) fn parse(json: &[u8]) -> StoreResult<Self> {
+        serde_json::from_slice(json)
+            .map_err(|error| StoreError::InvalidArgument(format!("metadata: {error}")))
+    }
+
     pub(crate) fn hash(&self) -> Option<ContentHash> {
         self.sha256.parse().ok()
     }

@@ -1,12 +1,13 @@
 //! A store's own small sealed files, beside its objects.
 
-use vault_crypto::{Address, Envelope, ObjectName, envelope};
+use vault_crypto::{Address, ObjectName, envelope};
 use zeroize::Zeroizing;
 
 use super::Inner;
 use crate::{
     durable,
     error::{StoreError, StoreResult},
+    kind::Part,
 };
 
 impl Inner {
@@ -15,7 +16,9 @@ impl Inner {
         let context = &self.context;
         let object = self.own_name(name);
         let address = self.own_address(&object);
-        let sealed = envelope::seal(&context.key, context.key_id, &address, b"{}", body)
+        let ring = context.keys.ring();
+        let (key_id, key) = ring.current()?;
+        let sealed = envelope::seal(key, key_id, &address, b"{}", body)
             .map_err(|error| StoreError::envelope(name, &error))?;
         durable::replace(context.root.fs(), &self.folders.base, name, &[&sealed])
     }
@@ -32,13 +35,11 @@ impl Inner {
             return Ok(None);
         };
         let object = self.own_name(name);
-        let open = || {
-            let address = self.own_address(&object);
-            Envelope::new(&context.key, context.key_id, address, &bytes)?.open_body()
-        };
-        open()
+        let address = self.own_address(&object);
+        let shown = || path.display().to_string();
+        context
+            .open_envelope(address, &bytes, Part::Body, &shown)
             .map(Some)
-            .map_err(|error| StoreError::envelope(path.display(), &error))
     }
 
     /// No document has an id that begins with a zero byte.

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use vault_crypto::ObjectName;
+use vault_crypto::{KeyId, ObjectName};
 
 use super::{
     Inner,
+    awaiting::AWAITING_FILE,
     index::{Location, Slot},
     journal,
     medium::Opened,
@@ -137,9 +138,16 @@ impl Inner {
 
     /// Makes the index agree with what the disk shows of one object, after a write in doubt.
     pub(super) fn reload(&self, name: &ObjectName) {
-        if let Ok(opened) = self.read_object_head(name) {
-            self.index_mut()
-                .insert(*name, slot(opened, Location::Object));
+        let Ok(opened) = self.read_object_head(name) else {
+            return;
+        };
+        let (revision, key_id, len) = (opened.revision, opened.key_id, opened.len);
+        let mut index = self.index_mut();
+        let newer = index.insert(*name, slot(opened, Location::Object));
+        if !newer && !self.medium.is_plain() {
+            // The same revision may have been sealed under another key: an object whose key nobody
+            // remembers right would be left behind when that key is destroyed.
+            index.renew(name, revision, key_id, len);
         }
     }
 
@@ -237,10 +245,12 @@ impl Inner {
     /// Damage in a journal matters unless a newer record of the object was read.
     fn note_damaged_entry(&self, name: ObjectName, revision: Revision, error: StoreError) {
         let mut index = self.index_mut();
-        if index
-            .get(&name)
-            .is_some_and(|slot| slot.head.revision > revision)
-        {
+        // Of this very revision, too, where the object's own file is all there is of it.
+        let own_file_suffices = !self.medium.is_plain();
+        let superseded = |slot: &Slot| {
+            slot.head.revision > revision || own_file_suffices && slot.head.revision == revision
+        };
+        if index.get(&name).is_some_and(superseded) {
             return;
         }
         tracing::error!(
@@ -269,6 +279,24 @@ impl Inner {
         Ok(floor.floor)
     }
 
+    /// The keys that the store's own small files are sealed with.
+    pub(super) fn keys_of_own_files(&self) -> StoreResult<Vec<KeyId>> {
+        let mut keys = Vec::new();
+        for file in [FLOOR_FILE, AWAITING_FILE] {
+            keys.extend(self.key_of_file(&self.folders.base.join(file))?);
+        }
+        Ok(keys)
+    }
+
+    /// Seals the store's own small files anew. The caller keeps writers out.
+    pub(super) fn rewrite_own_files(&self) -> StoreResult<()> {
+        let floor = self.index().floor;
+        if floor != Revision::ZERO {
+            self.write_floor(floor)?;
+        }
+        self.write_awaiting()
+    }
+
     /// Durably remembers that changes up to `floor` are forgotten one by one.
     pub(super) fn write_floor(&self, floor: Revision) -> StoreResult<()> {
         let body = serde_json::to_vec(&Floor { floor })
@@ -280,6 +308,7 @@ impl Inner {
 fn slot(opened: Opened, location: Location) -> Slot {
     let Opened {
         revision,
+        key_id,
         metadata,
         len,
     } = opened;
@@ -287,6 +316,7 @@ fn slot(opened: Opened, location: Location) -> Slot {
     Slot {
         head: Arc::new(head(id, revision, metadata, len)),
         location,
+        key_id,
     }
 }
 

@@ -1,15 +1,21 @@
 //! Documents as a store kind: what rotation, export, doctor and upkeep use.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, ops::ControlFlow, sync::Arc};
+
+use vault_crypto::KeyId;
 
 use super::{
-    Change, DocumentStore, Restored, Write, folders::Folders, index::Location, metadata::Metadata,
+    Change, DocumentStore, Outcome, Precondition, Restored, Write, folders::Folders, medium,
+    metadata::Metadata, snapshot::DocumentSnapshot,
 };
 use crate::{
-    durable,
+    catalogue::{Protection, StoreRecord},
     error::{StoreError, StoreResult},
-    id::{DocumentId, Revision},
-    kind::{Exported, Quiesced, Store, StoreContext, StoreKind, StoreStats},
+    id::DocumentId,
+    kind::{
+        Amount, Exported, Quiesced, Report, Snapshot, Store, StoreContext, StoreKind, StoreStats,
+    },
+    root::DataRoot,
     vault::lock,
 };
 
@@ -25,6 +31,42 @@ impl StoreKind for DocumentKind {
     fn open(&self, context: StoreContext) -> StoreResult<Arc<dyn Store>> {
         Ok(DocumentStore::open(context)?)
     }
+
+    fn remove_files(&self, root: &DataRoot, record: &StoreRecord) {
+        super::remove_files(root, record);
+    }
+
+    fn check_import(
+        &self,
+        protection: Protection,
+        id: &str,
+        metadata: &[u8],
+    ) -> StoreResult<String> {
+        if metadata.len() > vault_crypto::envelope::METADATA_LIMIT {
+            return Err(StoreError::InvalidArgument(
+                "its metadata is longer than any may be".to_owned(),
+            ));
+        }
+        let metadata = Metadata::parse(metadata)?;
+        medium::check(protection, &DocumentId::parse(id)?, &metadata.content_type)?;
+        Ok(metadata.content_type.clone())
+    }
+}
+
+/// The write that puts an object back.
+fn restoring(object: Exported, change: impl FnOnce(Restored) -> Change) -> StoreResult<Write> {
+    let Exported {
+        id,
+        revision,
+        metadata,
+        mut body,
+    } = object;
+    let restored = Restored::parse(&metadata, std::mem::take(&mut *body), Some(revision))?;
+    Ok(Write {
+        id: DocumentId::parse(&id)?,
+        change: change(restored),
+        precondition: Precondition::None,
+    })
 }
 
 impl Store for DocumentStore {
@@ -38,73 +80,43 @@ impl Store for DocumentStore {
         }
     }
 
-    fn snapshot(&self) -> StoreResult<Revision> {
-        Ok(self.0.open_index()?.last)
-    }
-
-    fn enumerate(&self, snapshot: Revision) -> StoreResult<Vec<String>> {
-        let index = self.0.open_index()?;
-        let live = index.live().filter(|head| head.revision <= snapshot);
-        let mut ids: Vec<String> = live.map(|head| head.id.as_str().to_owned()).collect();
-        ids.sort_unstable();
-        Ok(ids)
-    }
-
-    fn export_one(&self, id: &str) -> StoreResult<Exported> {
-        let document = self.get(&DocumentId::parse(id)?)?;
-        let metadata = serde_json::to_vec(&document.head.metadata)
-            .map_err(|error| StoreError::damaged(self.0.medium.describe(id), error))?;
-        Ok(Exported {
-            id: id.to_owned(),
-            metadata,
-            body: document.body,
-        })
+    fn snapshot(&self) -> StoreResult<Box<dyn Snapshot>> {
+        Ok(Box::new(DocumentSnapshot::take(&self.0)?))
     }
 
     fn import_one(&self, object: Exported) -> StoreResult<()> {
-        let metadata: Metadata = serde_json::from_slice(&object.metadata)
-            .map_err(|error| StoreError::InvalidArgument(format!("metadata: {error}")))?;
-        let id = DocumentId::parse(&object.id)?;
-        let restored = Restored {
-            metadata,
-            body: object.body.to_vec(),
-        };
-        self.write(vec![Write {
-            id,
-            change: Change::Restore(restored),
-            precondition: super::Precondition::None,
-        }])?;
+        self.write(vec![restoring(object, Change::Restore)?])?;
         Ok(())
     }
 
-    fn reencrypt_one(&self, id: &str) -> StoreResult<bool> {
-        let id = DocumentId::parse(id)?;
-        let name = self.0.medium.object_name(&id);
-        let mut unsettled = lock(&self.0.commit);
-        self.0.check_open()?;
-        self.0.settle(&mut unsettled)?;
-        let slot = self.0.find(&name, &id)?;
-        if self.0.medium.is_plain() || slot.location == Location::Adopted {
-            return Ok(false);
+    fn import(&self, objects: Vec<Exported>) -> StoreResult<u64> {
+        let objects = objects.into_iter();
+        let writes = objects.map(|object| {
+            let write = restoring(object, Change::RestoreIfChanged)?;
+            self.check(&write).map(|()| write)
+        });
+        let outcomes = self.write_each(writes.collect::<StoreResult<_>>()?)?;
+        let mut unchanged = 0;
+        for outcome in outcomes {
+            unchanged += u64::from(matches!(outcome?, Outcome::Unchanged(_)));
         }
-        let body = self.0.read_body(&name, &slot)?;
-        // Revision and metadata stay: for clients nothing happened.
-        let head = &slot.head;
-        let record = self
-            .0
-            .medium
-            .encode(&name, head.revision, &head.metadata, &body)?;
-        let staged = durable::stage(
-            self.0.context.root.fs(),
-            &self.0.folders.objects,
-            &[&record],
-        )?;
-        self.0.rename_object(&mut unsettled, staged, &name)?;
-        self.0.sync_objects(&mut unsettled)?;
-        self.0
-            .index_mut()
-            .relocate(&name, head.revision, Location::Object);
-        Ok(true)
+        Ok(unchanged)
+    }
+
+    fn outdated(&self) -> StoreResult<Amount> {
+        self.0.outdated_amount()
+    }
+
+    fn reencrypt(&self, report: &mut Report<'_>) -> StoreResult<ControlFlow<()>> {
+        self.0.reencrypt_all(report)
+    }
+
+    fn verify(&self, report: &mut Report<'_>) -> StoreResult<ControlFlow<()>> {
+        self.0.verify_all(report)
+    }
+
+    fn older_keys_in_use(&self) -> StoreResult<BTreeSet<KeyId>> {
+        self.0.older_keys()
     }
 
     fn verify_one(&self, id: &str) -> StoreResult<()> {

@@ -93,13 +93,30 @@ pub(super) fn check_json(body: &[u8]) -> Result<(), String> {
     checked.map(|_| ()).map_err(|error| error.to_string())
 }
 
+/// Highest revision that is taken over from an export: none that a store of ours comes to by
+/// counting, and far from the end of the count.
+pub const REVISION_LIMIT: Revision = Revision(1 << 60);
+
 /// A body with everything that an export recorded of it: times, and fields of later versions, too.
 pub struct Restored {
     pub(super) metadata: Metadata,
     pub(super) body: Vec<u8>,
+    /// Taken where it is larger than the store's newest and no other write is made with this one
+    /// before it; else the next one is.
+    pub(super) revision: Option<Revision>,
 }
 
 impl Restored {
+    /// From metadata as an export recorded it. What is known of a revision above
+    /// [`REVISION_LIMIT`] is not believed.
+    pub fn parse(metadata: &[u8], body: Vec<u8>, revision: Option<Revision>) -> StoreResult<Self> {
+        Ok(Self {
+            metadata: Metadata::parse(metadata)?,
+            body,
+            revision: revision.filter(|revision| *revision <= REVISION_LIMIT),
+        })
+    }
+
     pub(super) fn content_type(&self) -> &str {
         &self.metadata.content_type
     }
@@ -123,8 +140,19 @@ pub enum Change {
     PutIfChanged(Content),
     /// It gets this content back as it was exported.
     Restore(Restored),
+    /// It gets this content back unless it has it already.
+    RestoreIfChanged(Restored),
     /// It is deleted; a tombstone stays.
     Delete,
+}
+
+impl Change {
+    pub(super) fn wanted_revision(&self) -> Option<Revision> {
+        match self {
+            Self::Restore(restored) | Self::RestoreIfChanged(restored) => restored.revision,
+            Self::Put(_) | Self::PutIfChanged(_) | Self::Delete => None,
+        }
+    }
 }
 
 /// One write.

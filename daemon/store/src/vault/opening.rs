@@ -4,22 +4,33 @@
 //! table, no sealed file), and it counts only once the keyring gave it back. Losing data to a
 //! fresh key is the worst defect this product could have.
 
-use std::{collections::HashMap, sync::Arc, sync::Mutex};
-
-use vault_crypto::{
-    DataKey, Fingerprint, KeyId, KeyPurpose, KeyTable, KeyTableError, NameKey, StorageKey, VaultId,
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, atomic::AtomicU8},
 };
 
-use super::{State, Vault, VaultOptions};
+use vault_crypto::{
+    DataKey, Fingerprint, KeyPurpose, KeyTable, KeyTableError, NameKey, StorageKey, VaultId,
+    previous_key,
+};
+
+use super::{Evidence, Keys, SaltState, State, Tombstone, Vault, VaultOptions, derivation};
 use crate::{
     catalogue::Catalogue,
     durable,
     error::StoreError,
     header::Header,
-    key_source::{KeySource, KeySourceError},
-    keys::{self, Copies},
+    key_source::{KeyEntry, KeySource, KeySourceError, load_key, save_and_verify},
+    keys,
     root::DataRoot,
+    rotation::{Depth, RotationRecord, RotationState, SaltChange},
+    sidecar,
 };
+
+/// The outgoing storage key, sealed under one that was handed out.
+pub(super) const PREVIOUS_FILE: &str = "storage-key.previous";
+/// It has some 140 bytes.
+const PREVIOUS_LIMIT: u64 = 4 << 10;
 
 /// Why a vault is not open.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -52,54 +63,6 @@ pub enum OpenError {
     Store(#[from] StoreError),
 }
 
-/// What a data root holds of an earlier key.
-#[derive(Debug)]
-pub struct Evidence {
-    header: Result<Option<Header>, String>,
-    copies: Copies,
-    sealed_files: bool,
-}
-
-impl Evidence {
-    /// Looks at `root` without changing it.
-    pub fn gather(root: &DataRoot) -> Result<Self, StoreError> {
-        let header = match Header::read(root) {
-            Ok(header) => Ok(header),
-            Err(error @ StoreError::Damaged { .. }) => Err(error.to_string()),
-            Err(error) => return Err(error),
-        };
-        Ok(Self {
-            header,
-            copies: Copies::read(root)?,
-            sealed_files: root.holds_sealed_files()?,
-        })
-    }
-
-    /// Whether there is no trace of an earlier key.
-    pub fn is_none(&self) -> bool {
-        matches!(self.header, Ok(None)) && !self.copies.any() && !self.sealed_files
-    }
-
-    /// The public header, where it can be read.
-    pub fn header(&self) -> Option<&Header> {
-        self.header.as_ref().ok()?.as_ref()
-    }
-
-    /// The vault, as the key table names it, or else the header.
-    ///
-    /// Where the copies of the table disagree, the header has the casting vote.
-    pub fn vault(&self) -> Option<VaultId> {
-        let named: Vec<VaultId> = self.copies.infos().map(|info| info.vault).collect();
-        match named.as_slice() {
-            [first, second] if first == second => Some(*first),
-            _ => {
-                let header = self.header().map(|header| header.vault);
-                header.or(named.first().copied())
-            }
-        }
-    }
-}
-
 impl Vault {
     /// Opens the vault of `root` with the key that `source` holds. Mints nothing.
     pub fn open(
@@ -118,82 +81,96 @@ impl Vault {
                     .to_owned(),
             ));
         };
-        let key = source.load(id)?.ok_or_else(|| {
-            OpenError::KeyMissing(format!(
-                "the keyring has no storage key for vault {id}, whose data is here: \
-                 bring the key back into the keyring, or restore a backup"
-            ))
-        })?;
-        Self::open_with(root, id, &evidence, key, source.backend(), options)
+        let candidates = Candidates::load(&root, id, &evidence, source)?;
+        if candidates.keys.is_empty() {
+            return Err(OpenError::KeyMissing(key_missing(id, &evidence)));
+        }
+        Self::open_with(root, id, &evidence, candidates, source, options)
     }
 
     fn open_with(
         root: DataRoot,
         id: VaultId,
         evidence: &Evidence,
-        key: StorageKey,
-        backend: &str,
+        candidates: Candidates,
+        source: &dyn KeySource,
         options: VaultOptions,
     ) -> Result<Self, OpenError> {
-        let (table, copies_agree) = match evidence.copies.open(&key) {
-            Ok(opened) => opened,
-            Err(error) => {
-                let found = key.fingerprint(id);
-                let recorded = evidence.header().map(|header| header.fingerprint);
-                return Err(match (error, recorded) {
-                    // The header knows this key: what the table says of another one is damage.
-                    (KeyTableError::WrongKey { .. }, Some(recorded)) if recorded == found => {
-                        OpenError::Damaged(KeyTableError::Damaged.to_string())
-                    }
-                    (KeyTableError::WrongKey { expected, found }, _) => {
-                        OpenError::WrongKey { expected, found }
-                    }
-                    // Without a readable table the header still tells a wrong key from damage.
-                    (_, Some(expected)) if expected != found => {
-                        OpenError::WrongKey { expected, found }
-                    }
-                    (error, _) => OpenError::Damaged(error.to_string()),
-                });
-            }
-        };
+        let Candidates {
+            keys: mut candidates,
+            handed_in,
+            damaged,
+        } = candidates;
+        let opened = evidence.copies.open(&candidates);
+        let keys::Opened { table, key, whole } = opened.map_err(|error| match damaged {
+            // Of an entry that is no key nobody knows whether it was the right one.
+            Some(damaged) => OpenError::KeySource(damaged),
+            None => refused(error, candidates[0].fingerprint(id), evidence),
+        })?;
         if table.vault() != id {
             return Err(OpenError::Damaged(format!(
                 "the header names vault {id}, the key table vault {}",
                 table.vault()
             )));
         }
-        if !copies_agree {
+        let before = candidates[0].fingerprint(id);
+        let storage = candidates.swap_remove(key);
+        if !whole {
             tracing::warn!("one copy of the key table was missing, old or damaged; mended");
-            keys::write(&root, &table, &key)?;
+            keys::write(&root, &table, &storage)?;
         }
-        let header = Header {
-            vault: id,
-            backend: backend.to_owned(),
-            fingerprint: key.fingerprint(id),
-        };
         durable::sweep(root.fs(), root.path());
-        let catalogue = Self::read_catalogue(&root, evidence, &table)?;
-        if evidence.header() != Some(&header) {
-            tracing::warn!("the public header was missing, old or damaged; rebuilt");
+        let keys = Keys { storage, table };
+        let catalogue = Self::read_catalogue(&root, evidence, &keys)?;
+        let fingerprint = keys.storage.fingerprint(id);
+        let before = (key > 0).then_some(before);
+        let rotation = read_rotation(&root, &keys, before, fingerprint, handed_in)?;
+
+        let known = evidence.header();
+        let mut header = Header {
+            vault: id,
+            backend: source.backend().to_owned(),
+            fingerprint,
+            ..known
+                .cloned()
+                .unwrap_or_else(|| Header::new(id, source.backend(), fingerprint))
+        };
+        let salt = match &rotation {
+            Some(record) if record.salt != SaltChange::None => {
+                SaltState::Unchecked("a rotation replaces it".to_owned())
+            }
+            _ => derivation::check(&root, source, &mut header)?,
+        };
+        if known != Some(&header) {
+            if known.is_none() {
+                tracing::warn!("the public header was missing or damaged; rebuilt");
+            }
             header.write(&root)?;
         }
-        Self::assemble(root, header, table, catalogue, key, options)
+        if evidence.tombstone().is_some() {
+            // The key came back, or was never gone.
+            Tombstone::remove(&root)?;
+        }
+        Self::assemble(root, header, keys, catalogue, (rotation, salt), options)
     }
 
     fn read_catalogue(
         root: &DataRoot,
         evidence: &Evidence,
-        table: &KeyTable,
+        keys: &Keys,
     ) -> Result<Catalogue, OpenError> {
-        let (key_id, key) = catalogue_key(table)?;
-        let vault = table.vault();
-        match Catalogue::read(root, vault, key_id, key) {
+        if keys.table.find(&KeyPurpose::catalogue()).is_none() {
+            return Err(missing_key("the catalogue"));
+        }
+        let ring = keys.ring(&KeyPurpose::catalogue());
+        let vault = keys.table.vault();
+        match Catalogue::read(root, vault, &ring) {
             Ok(Some(catalogue)) => Ok(catalogue),
             // Creation writes the header last: without one, a crash may have come before the
             // catalogue. With one, or with stores, the catalogue was lost, and an empty one must
             // not take its place.
             Ok(None) if matches!(evidence.header, Ok(None)) && !evidence.sealed_files => {
-                Ok(Catalogue::create(root, vault, key_id, key)?)
+                Ok(Catalogue::create(root, vault, &ring)?)
             }
             Ok(None) => Err(OpenError::Damaged(
                 "the catalogue of stores is gone: put back `catalogue` from a backup".to_owned(),
@@ -220,19 +197,13 @@ impl Vault {
         let id = VaultId::generate().map_err(StoreError::from)?;
         // An entry under a vault id drawn just now cannot be there; a keyring that says otherwise,
         // or gives no answer, is not one to mint with.
-        if source.load(id)?.is_some() {
+        if source.load(id, KeyEntry::StorageKey)?.is_some() {
             return Err(OpenError::KeySource(KeySourceError::Damaged(
                 "it answers with a key for a vault that does not exist".to_owned(),
             )));
         }
         let key = StorageKey::generate().map_err(StoreError::from)?;
-        source.save(id, &key)?;
-        let back = source.load(id)?;
-        if back.as_ref().map(StorageKey::expose) != Some(key.expose()) {
-            return Err(OpenError::KeySource(KeySourceError::Damaged(
-                "it did not give back the key just written".to_owned(),
-            )));
-        }
+        save_and_verify(source, id, KeyEntry::StorageKey, key.expose())?;
 
         let mut table = KeyTable::new(id);
         table
@@ -241,54 +212,185 @@ impl Vault {
         table.add(KeyPurpose::names()).map_err(StoreError::from)?;
         root.create_folders()?;
         keys::write(&root, &table, &key)?;
-        let (key_id, catalogue_key) = catalogue_key(&table)?;
-        let catalogue = Catalogue::create(&root, id, key_id, catalogue_key)?;
-        // Last: a header says that all the rest is there.
-        let header = Header {
-            vault: id,
-            backend: source.backend().to_owned(),
-            fingerprint: key.fingerprint(id),
+        let keys = Keys {
+            storage: key,
+            table,
         };
+        let catalogue = Catalogue::create(&root, id, &keys.ring(&KeyPurpose::catalogue()))?;
+        // Last: a header says that all the rest is there.
+        let header = Header::new(id, source.backend(), keys.storage.fingerprint(id));
         header.write(&root)?;
         tracing::info!(vault = %id, backend = source.backend(), "vault created");
-        Self::assemble(root, header, table, catalogue, key, options)
+        let fresh = (None, SaltState::NotDerived);
+        Self::assemble(root, header, keys, catalogue, fresh, options)
     }
 
     fn assemble(
         root: DataRoot,
         header: Header,
-        table: KeyTable,
+        keys: Keys,
         catalogue: Catalogue,
-        storage_key: StorageKey,
+        (rotation, salt): (Option<RotationRecord>, SaltState),
         options: VaultOptions,
     ) -> Result<Self, OpenError> {
-        let (_, names) = table
-            .find(&KeyPurpose::names())
-            .ok_or_else(|| missing_key("names"))?;
-        let names =
-            DataKey::from_bytes(names.expose()).expect("a data key has a data key's length");
+        let names = keys.table.find(&KeyPurpose::names());
+        let names = names.map(|(_, key)| DataKey::duplicate(key));
         Ok(Self {
             id: header.vault,
-            fingerprint: header.fingerprint,
-            backend: header.backend,
             root,
-            storage_key,
             options,
-            names: Arc::new(NameKey::new(names)),
+            names: Arc::new(NameKey::new(names.ok_or_else(|| missing_key("names"))?)),
             state: Mutex::new(State {
-                table,
+                keys: Some(keys),
+                header,
+                rotation,
+                salt,
                 catalogue,
                 orphans: Vec::new(),
                 open: HashMap::new(),
-                closed: false,
             }),
+            rotating: Mutex::default(),
+            stop: AtomicU8::new(0),
         })
     }
 }
 
-fn catalogue_key(table: &KeyTable) -> Result<(KeyId, &DataKey), OpenError> {
-    let found = table.find(&KeyPurpose::catalogue());
-    found.ok_or_else(|| missing_key("the catalogue"))
+/// The storage keys that may open the key table: the one in force, and where that does not open the
+/// newest copy, those that a rotation left.
+struct Candidates {
+    keys: Vec<StorageKey>,
+    /// The last of them was sealed under the first, which came from outside.
+    handed_in: bool,
+    /// The entry of the storage key is no key.
+    damaged: Option<KeySourceError>,
+}
+
+impl Candidates {
+    fn load(
+        root: &DataRoot,
+        id: VaultId,
+        evidence: &Evidence,
+        source: &dyn KeySource,
+    ) -> Result<Self, OpenError> {
+        let mut found = Self {
+            keys: Vec::new(),
+            handed_in: false,
+            damaged: None,
+        };
+        match load_key(source, id, KeyEntry::StorageKey) {
+            Ok(key) => found.keys.extend(key),
+            // A rotation may have left a good one.
+            Err(error @ KeySourceError::Damaged(_)) => found.damaged = Some(error),
+            Err(error) => return Err(error.into()),
+        }
+        if evidence.copies.needs_more_than(&found.keys) {
+            match load_key(source, id, KeyEntry::NextStorageKey) {
+                // Nothing else may answer for "there is none".
+                Ok(next) => found.keys.extend(next),
+                Err(KeySourceError::Unsupported(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if evidence.copies.needs_more_than(&found.keys)
+            && let Some(sealed) =
+                durable::read(root.fs(), &root.file(PREVIOUS_FILE), PREVIOUS_LIMIT)?
+        {
+            let mut keys = found.keys.iter();
+            let previous = keys.find_map(|key| previous_key::open_previous(key, id, &sealed).ok());
+            found.handed_in = previous.is_some();
+            found.keys.extend(previous);
+        }
+        match found.damaged {
+            Some(error) if found.keys.is_empty() => Err(error.into()),
+            damaged => Ok(Self { damaged, ..found }),
+        }
+    }
+}
+
+/// What it means that no key opens the key table.
+fn refused(error: KeyTableError, found: Fingerprint, evidence: &Evidence) -> OpenError {
+    let recorded = evidence.header().map(|header| header.fingerprint);
+    match (error, recorded) {
+        // The header knows this key: what the table says of another one is damage.
+        (KeyTableError::WrongKey { .. }, Some(recorded)) if recorded == found => {
+            OpenError::Damaged(KeyTableError::Damaged.to_string())
+        }
+        (KeyTableError::WrongKey { expected, .. }, _) => OpenError::WrongKey { expected, found },
+        // Without a readable table the header still tells a wrong key from damage.
+        (_, Some(expected)) if expected != found => OpenError::WrongKey { expected, found },
+        (error, _) => OpenError::Damaged(error.to_string()),
+    }
+}
+
+/// The rotation under way. One whose record was lost is known by the key that wraps the table; a
+/// record that tells of other keys than that one is of no rotation of this table.
+fn read_rotation(
+    root: &DataRoot,
+    keys: &Keys,
+    before: Option<Fingerprint>,
+    now: Fingerprint,
+    handed_in: bool,
+) -> Result<Option<RotationRecord>, StoreError> {
+    let record = match RotationRecord::read(root) {
+        Err(error @ StoreError::Damaged { .. }) => {
+            tracing::warn!(%error, "the record of a rotation cannot be read");
+            None
+        }
+        read => read?,
+    };
+    match record {
+        Some(record) if record.from == now || record.to == now => return Ok(Some(record)),
+        Some(_) => tracing::warn!("the record of a rotation is of other keys; not heeded"),
+        None => {}
+    }
+    let Some(before) = before else {
+        return Ok(None);
+    };
+    let reencrypts = !keys.table.retired().is_empty();
+    let (depth, state) = match (handed_in, reencrypts) {
+        (true, _) => (Depth::Rewrap, RotationState::Staged),
+        (false, true) => (Depth::Reencrypt, RotationState::Rewriting),
+        (false, false) => (Depth::Rewrap, RotationState::Verified),
+    };
+    // The table is still under the old key where the new one was handed in, else under the new.
+    let (from, to) = if handed_in {
+        (now, before)
+    } else {
+        (before, now)
+    };
+    let next_salt = derivation::read(root, sidecar::NEXT_FILE)?;
+    let derived = next_salt.is_some_and(|sidecar| sidecar.fingerprint == to);
+    Ok(Some(RotationRecord {
+        depth,
+        state,
+        back: false,
+        paused: false,
+        from,
+        to,
+        salt: if derived {
+            SaltChange::New
+        } else {
+            SaltChange::None
+        },
+        handed_out: handed_in,
+    }))
+}
+
+fn key_missing(id: VaultId, evidence: &Evidence) -> String {
+    let needed = match evidence.fingerprints().first() {
+        Some(fingerprint) => format!(" (fingerprint {fingerprint})"),
+        None => String::new(),
+    };
+    match evidence.tombstone() {
+        Some(tombstone) if tombstone.vault == id => format!(
+            "the storage key of vault {id} was destroyed on purpose (`key reset-for-wipe`): what \
+             it sealed cannot be read, unless an export of the key is imported"
+        ),
+        _ => format!(
+            "the keyring has no storage key{needed} for vault {id}, whose data is here: bring the key \
+             back into the keyring, or restore a backup"
+        ),
+    }
 }
 
 fn missing_key(what: &str) -> OpenError {

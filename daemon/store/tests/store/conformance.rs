@@ -4,19 +4,23 @@ use std::{collections::BTreeMap, fs};
 
 use serde_json::{Value, json};
 use vault_store::{
-    StoreError,
+    Revision, StoreError,
     catalogue::Protection,
     documents::{AdoptedFile, Content, DocumentStore, Precondition},
-    kind::{Exported, Store, StoreStats},
+    kind::{Exported, Snapshot, Store, StoreStats},
 };
 
 use crate::support::{
     disk::{OnDisk, files},
     fixture::{MARKER, body, content, id, put, write_put},
+    rotating::reencrypt,
 };
 
 fn export(store: &DocumentStore, document: &str) -> (Value, Vec<u8>) {
-    let exported = store.export_one(document).expect("export");
+    let snapshot = store.snapshot().expect("open");
+    let ids = ids(&*snapshot);
+    let index = ids.iter().position(|id| id == document).expect("there");
+    let exported = snapshot.read(index).expect("export");
     assert_eq!(exported.id, document);
     (
         serde_json::from_slice(&exported.metadata).expect("JSON"),
@@ -24,9 +28,15 @@ fn export(store: &DocumentStore, document: &str) -> (Value, Vec<u8>) {
     )
 }
 
+fn ids(snapshot: &dyn Snapshot) -> Vec<String> {
+    let entries = (0..).map_while(|index| snapshot.entry(index).expect("open"));
+    entries.map(|entry| entry.id).collect()
+}
+
 fn exported(document: &str, metadata: &Value, body: &[u8]) -> Exported {
     Exported {
         id: document.to_owned(),
+        revision: Revision::ZERO,
         metadata: serde_json::to_vec(metadata).expect("JSON"),
         body: body.to_vec().into(),
     }
@@ -84,9 +94,22 @@ fn an_object_is_sealed_anew_and_nobody_notices() {
     let before = export(&store, "a");
     let revision = store.head(&id("a")).expect("there").revision();
     let sealed = fs::read(&path).expect("read");
-    for document in ["a", "b"] {
-        assert!(store.reencrypt_one(document).expect("sealed anew"));
-    }
+    let plain = disk.store("plain", Protection::Plain);
+    put(&plain, "a", "x");
+    let plain_file = disk.root().join("plain/plain/a.json");
+    let untouched = fs::metadata(&plain_file).expect("there");
+    let objects = disk.objects(&store).len();
+    reencrypt(&disk.vault, &disk.keyring);
+    assert!(
+        disk.objects(&store).len() > objects,
+        "b and c have left their journal"
+    );
+    let left = fs::metadata(&plain_file).expect("there");
+    assert_eq!(
+        left.modified().expect("known"),
+        untouched.modified().expect("known"),
+        "left alone"
+    );
     assert_ne!(
         fs::read(&path).expect("read"),
         sealed,
@@ -98,11 +121,9 @@ fn an_object_is_sealed_anew_and_nobody_notices() {
     assert_eq!(export(&store, "a"), before);
     assert_eq!(store.head(&id("a")).expect("there").revision(), revision);
     assert_eq!(**store.get(&id("b")).expect("there").body, body("x"));
-    let missing = store.reencrypt_one("nobody");
-    assert!(matches!(missing, Err(StoreError::NoSuchDocument { .. })));
-    let plain = disk.store("plain", Protection::Plain);
-    put(&plain, "a", "x");
-    assert!(!plain.reencrypt_one("a").expect("left alone"));
+    for document in ["a", "b", "c"] {
+        store.verify_one(document).expect("whole");
+    }
 }
 
 #[test]
@@ -120,14 +141,17 @@ fn figures_and_listings_agree_with_what_was_written() {
         put(&store, "d", "x");
         store.delete(&id("c"), Precondition::None).expect("delete");
         assert_eq!(
-            store.enumerate(snapshot).expect("open"),
-            ["a", "b"],
-            "d is newer, c is gone"
+            ids(&*snapshot),
+            ["b", "a", "c"],
+            "d is newer, c was there, and the order is that of writing"
         );
+        assert_eq!(snapshot.revision(), Revision(3));
+        let now = store.snapshot().expect("open");
+        assert_eq!(ids(&*now), ["b", "a", "d"], "c is gone");
         let expected = StoreStats {
             objects: 3,
             body_bytes: 3 * body("x").len() as u64,
-            revision: vault_store::Revision(5),
+            revision: Revision(5),
             awaiting_migration: 0,
             damaged: 0,
         };
@@ -136,7 +160,7 @@ fn figures_and_listings_agree_with_what_was_written() {
             store.verify_one(document).expect("whole");
         }
         assert!(store.references().expect("open").is_empty());
-        assert!(store.verify_one("c").is_err() && store.export_one("c").is_err());
+        assert!(store.verify_one("c").is_err());
     }
 }
 

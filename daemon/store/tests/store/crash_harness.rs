@@ -13,6 +13,8 @@ use vault_store::{
 use crate::support::{
     crash::{Crash, enumerate},
     fixture::{Fixture, MARKER, ROOT, body, id, name, new_store},
+    keyring::Entries,
+    settled::nothing_half_done,
     simulated::{Image, Operation},
     world::{StoreWorld, World, observe, observe_store},
 };
@@ -58,6 +60,7 @@ pub(crate) struct Scenario {
 pub(crate) struct Run {
     fixture: Fixture,
     base: Image,
+    entries: Entries,
     log: Vec<Operation>,
     worlds: Vec<Option<World>>,
 }
@@ -89,7 +92,7 @@ impl Scenario {
 
 /// Opens the vault, runs the steps, and notes what there is to be seen in between.
 fn run_steps(fixture: Fixture, steps: &[Step], exists: bool) -> Run {
-    let base = fixture.simulated.image();
+    let (base, entries) = (fixture.simulated.image(), fixture.keyring.entries());
     let vault = exists.then(|| fixture.open().expect("open the vault"));
     let mut stage = Stage { fixture, vault };
     let mut worlds = vec![stage.observe()];
@@ -107,6 +110,7 @@ fn run_steps(fixture: Fixture, steps: &[Step], exists: bool) -> Run {
     Run {
         fixture: stage.fixture.clone(),
         base,
+        entries,
         log,
         worlds,
     }
@@ -135,20 +139,27 @@ impl Run {
         tally: &mut Tally,
     ) -> Result<(), String> {
         let mut wrong = None;
-        let _ = enumerate(&self.base, &self.log, skip_sync, &mut |crash| {
-            tally.states += 1;
-            let mut result = self.look(&crash);
-            if result.is_ok() && second.is_some_and(|every| tally.states.is_multiple_of(every)) {
-                result = self.crash_again(&crash, tally);
-            }
-            match result {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(what) => {
-                    wrong = Some(format!("after operation {}: {what}", crash.at));
-                    ControlFlow::Break(())
+        let _ = enumerate(
+            &self.base,
+            &self.entries,
+            &self.log,
+            skip_sync,
+            &mut |crash| {
+                tally.states += 1;
+                let mut result = self.look(&crash);
+                if result.is_ok() && second.is_some_and(|every| tally.states.is_multiple_of(every))
+                {
+                    result = self.crash_again(&crash, tally);
                 }
-            }
-        });
+                match result {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(what) => {
+                        wrong = Some(format!("after operation {}: {what}", crash.at));
+                        ControlFlow::Break(())
+                    }
+                }
+            },
+        );
         wrong.map_or(Ok(()), Err)
     }
 
@@ -158,10 +169,16 @@ impl Run {
         std::iter::once(before).chain(self.worlds.get(crash.acknowledged + 1))
     }
 
+    /// The vault as a crash left it.
+    fn after(&self, crash: &Crash) -> Fixture {
+        self.fixture
+            .after_with(crash.image.clone(), crash.entries.clone())
+    }
+
     fn look(&self, crash: &Crash) -> Result<(), String> {
-        let fixture = self.fixture.after(crash.image.clone());
-        let vault = match fixture.open() {
-            Ok(vault) => vault,
+        let fixture = self.after(crash);
+        let vault = match fixture.start() {
+            Ok(vault) => vault?,
             Err(OpenError::Uninitialized) if self.allowed(crash).any(Option::is_none) => {
                 fixture
                     .create()
@@ -183,11 +200,21 @@ impl Run {
             ));
         }
         check_plaintext(&fixture, &vault, &seen)?;
+        nothing_half_done(&fixture, &vault, self.history())?;
         if crash.acknowledged > 0 && crash.image.tree.len() > 1 {
             self.check_redundancy(crash, &seen)?;
         }
         let acknowledged = self.worlds[crash.acknowledged].clone().unwrap_or_default();
         go_on(&fixture, &vault, seen, &acknowledged)
+    }
+
+    /// What the keyrings ever held.
+    fn history(&self) -> impl Iterator<Item = &Entries> {
+        let held = self.log.iter().filter_map(|operation| match operation {
+            Operation::Keyring { entries } => Some(entries),
+            _ => None,
+        });
+        held.chain([&self.entries])
     }
 
     /// The key table is there twice and the header beside it, so that each can be lost.
@@ -204,7 +231,9 @@ impl Run {
             if crash.image.file(&path).is_none() {
                 return Err(format!("{file} is gone"));
             }
-            let fixture = self.fixture.after(crash.image.without(&path));
+            let fixture = self
+                .fixture
+                .after_with(crash.image.without(&path), crash.entries.clone());
             let vault = fixture
                 .open()
                 .map_err(|error| format!("without {file}: {error}"))?;
@@ -212,7 +241,7 @@ impl Run {
                 return Err(format!("without {file}, other things are seen"));
             }
         }
-        let header = Header::read(&self.fixture.after(crash.image.clone()).root());
+        let header = Header::read(&self.after(crash).root());
         match header {
             Ok(Some(_)) => Ok(()),
             other => Err(format!("the header is {other:?}")),
@@ -226,13 +255,7 @@ impl Run {
         if kept.as_ref().is_none_or(|kept| !kept.is_empty()) || self.worlds.len() > 2 {
             return Ok(());
         }
-        for (vault, key) in &*self
-            .fixture
-            .keyring
-            .0
-            .lock()
-            .expect("no test panics with it")
-        {
+        for ((_, vault, _), key) in &crash.entries {
             let key = StorageKey::from_bytes(key).expect("32 bytes");
             for file in ["keys.a", "keys.b"] {
                 let bytes = crash
@@ -258,13 +281,14 @@ impl Run {
     }
 
     fn crash_again(&self, crash: &Crash, tally: &mut Tally) -> Result<(), String> {
-        let fixture = self.fixture.after(crash.image.clone());
+        let fixture = self.after(crash);
         if matches!(fixture.open(), Err(OpenError::Uninitialized)) {
             return Ok(());
         }
         // What that look mended is part of what may crash.
-        let fixture = self.fixture.after(crash.image.clone());
+        let fixture = self.after(crash);
         let steps: &[Step] = &[
+            |stage| stage.fixture.resume(stage.vault()).expect("whole"),
             |stage| {
                 for record in stage.vault().stores() {
                     stage

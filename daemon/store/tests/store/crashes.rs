@@ -2,7 +2,7 @@
 
 use vault_store::{
     catalogue::Protection,
-    documents::{AdoptedFile, Content, Precondition},
+    documents::{AdoptedFile, Content, DocumentStore, Precondition},
     durable,
 };
 
@@ -85,8 +85,11 @@ fn checkpoint(stage: &mut Stage) {
     stage.documents(STORE).checkpoint().expect("checkpoint");
 }
 
-fn adopt(stage: &mut Stage) {
-    let store = stage.documents(STORE);
+fn adopt_into(stage: &mut Stage) {
+    adopt(&stage.documents(STORE));
+}
+
+pub(crate) fn adopt(store: &DocumentStore) {
     let mut adoption = store.adopt().expect("an empty store");
     for document in ["x", "sub/y", "z"] {
         let path = format!("{document}.json");
@@ -102,7 +105,7 @@ fn adopt(stage: &mut Stage) {
 
 fn adopted(stage: &mut Stage) {
     create_store(stage, Protection::Protected);
-    adopt(stage);
+    adopt_into(stage);
 }
 
 fn migrate(stage: &mut Stage) {
@@ -165,7 +168,7 @@ fn tombstones(stage: &mut Stage) {
     }
 }
 
-const MANY: u64 = 10_000;
+pub(crate) const MANY: u64 = 10_000;
 
 const SCENARIOS: &[Scenario] = &[
     Scenario {
@@ -214,7 +217,7 @@ const SCENARIOS: &[Scenario] = &[
         name: "adopt",
         tombstones: MANY,
         before: Some(empty),
-        steps: &[adopt],
+        steps: &[adopt_into],
     },
     Scenario {
         name: "migrate, delete, forget",
@@ -291,7 +294,7 @@ fn scenario(name: &str) -> &'static Scenario {
         .expect("listed")
 }
 
-fn survives(scenario: &Scenario, second: Option<usize>) {
+pub(crate) fn survives(scenario: &Scenario, second: Option<usize>) {
     let run = scenario.run();
     let mut tally = Tally::default();
     let result = run.check(None, second, &mut tally);

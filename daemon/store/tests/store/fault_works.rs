@@ -6,10 +6,14 @@ use vault_store::{
     StoreResult, Vault,
     catalogue::Protection,
     documents::{AdoptedFile, DocumentStore, Precondition},
-    kind::Store as _,
+    rotation::{Depth, RotationError},
 };
 
-use crate::support::fixture::{body, content, id, name, new_store, put, write_delete, write_put};
+use crate::support::{
+    fixture::{body, content, id, name, new_store, put, write_delete, write_put},
+    keyring::Keyring,
+    rotating::rotate,
+};
 
 pub(crate) const STORE: &str = "chat/conversations";
 
@@ -17,7 +21,7 @@ pub(crate) const STORE: &str = "chat/conversations";
 pub(crate) struct Work {
     pub(crate) name: &'static str,
     pub(crate) before: fn(&Vault),
-    pub(crate) run: fn(&Vault) -> StoreResult<()>,
+    pub(crate) run: fn(&Vault, &Keyring) -> StoreResult<()>,
 }
 
 pub(crate) fn documents(vault: &Vault) -> StoreResult<Arc<DocumentStore>> {
@@ -44,7 +48,7 @@ pub(crate) fn plain(vault: &Vault) {
 
 pub(crate) fn with_journal(vault: &Vault) {
     protected(vault);
-    batch(vault).expect("batch");
+    batch(vault, &Keyring::default()).expect("batch");
 }
 
 pub(crate) fn empty(vault: &Vault) {
@@ -55,28 +59,28 @@ pub(crate) fn empty(vault: &Vault) {
 
 pub(crate) fn adopted(vault: &Vault) {
     empty(vault);
-    adopt(vault).expect("adopt");
+    adopt(vault, &Keyring::default()).expect("adopt");
 }
 
-pub(crate) fn put_new(vault: &Vault) -> StoreResult<()> {
+pub(crate) fn put_new(vault: &Vault, _: &Keyring) -> StoreResult<()> {
     documents(vault)?
         .put(id("new"), content("new"), Precondition::Absent)
         .map(|_| ())
 }
 
-pub(crate) fn overwrite(vault: &Vault) -> StoreResult<()> {
+pub(crate) fn overwrite(vault: &Vault, _: &Keyring) -> StoreResult<()> {
     documents(vault)?
         .put(id("a"), content("after"), Precondition::None)
         .map(|_| ())
 }
 
-pub(crate) fn delete(vault: &Vault) -> StoreResult<()> {
+pub(crate) fn delete(vault: &Vault, _: &Keyring) -> StoreResult<()> {
     documents(vault)?
         .delete(&id("a"), Precondition::Present)
         .map(|_| ())
 }
 
-pub(crate) fn batch(vault: &Vault) -> StoreResult<()> {
+pub(crate) fn batch(vault: &Vault, _: &Keyring) -> StoreResult<()> {
     let writes = vec![
         write_put("a", "batch"),
         write_delete("b"),
@@ -85,11 +89,11 @@ pub(crate) fn batch(vault: &Vault) -> StoreResult<()> {
     documents(vault)?.write(writes).map(|_| ())
 }
 
-pub(crate) fn checkpoint(vault: &Vault) -> StoreResult<()> {
+pub(crate) fn checkpoint(vault: &Vault, _: &Keyring) -> StoreResult<()> {
     documents(vault)?.checkpoint()
 }
 
-pub(crate) fn adopt(vault: &Vault) -> StoreResult<()> {
+pub(crate) fn adopt(vault: &Vault, _: &Keyring) -> StoreResult<()> {
     let store = documents(vault)?;
     let mut adoption = store.adopt()?;
     for document in ["a", "sub/y"] {
@@ -102,29 +106,35 @@ pub(crate) fn adopt(vault: &Vault) -> StoreResult<()> {
     adoption.finish().map(|_| ())
 }
 
-pub(crate) fn migrate(vault: &Vault) -> StoreResult<()> {
+pub(crate) fn migrate(vault: &Vault, _: &Keyring) -> StoreResult<()> {
     // A file that could not be read is reported, and awaits migration as before.
     documents(vault)?.migrate(|_| ())
 }
 
-pub(crate) fn patch(vault: &Vault) -> StoreResult<()> {
+pub(crate) fn patch(vault: &Vault, _: &Keyring) -> StoreResult<()> {
     documents(vault)?
         .patch(&id("a"), br#"{"patched":true}"#, None)
         .map(|_| ())
 }
 
-pub(crate) fn create_store(vault: &Vault) -> StoreResult<()> {
+pub(crate) fn create_store(vault: &Vault, _: &Keyring) -> StoreResult<()> {
     vault
         .create_store(new_store("second", Protection::Protected))
         .map(|_| ())
 }
 
-pub(crate) fn remove_store(vault: &Vault) -> StoreResult<()> {
+pub(crate) fn remove_store(vault: &Vault, _: &Keyring) -> StoreResult<()> {
     vault.remove_store(&name(STORE))
 }
 
-pub(crate) fn reencrypt(vault: &Vault) -> StoreResult<()> {
-    documents(vault)?.reencrypt_one("a").map(|_| ())
+pub(crate) fn reencrypt(vault: &Vault, keyring: &Keyring) -> StoreResult<()> {
+    match rotate(vault, keyring, Depth::Reencrypt) {
+        Err(RotationError::Store(error)) => Err(error),
+        other => {
+            other.expect("the keyring works");
+            Ok(())
+        }
+    }
 }
 
 pub(crate) const WORKS: &[Work] = &[

@@ -37,7 +37,7 @@ fn undisturbed(work: &Work) -> (Bodies, Bodies) {
     let vault = fixture.create().expect("a new vault");
     (work.before)(&vault);
     let before = bodies(&observe(&vault).expect("whole"));
-    (work.run)(&vault).expect("nothing goes wrong");
+    (work.run)(&vault, &fixture.keyring).expect("nothing goes wrong");
     (before, bodies(&observe(&vault).expect("whole")))
 }
 
@@ -62,7 +62,7 @@ fn disturbed(
         .map_or(0, StoreWorld::last);
 
     faulty.strike(call, fault);
-    let result = (work.run)(&vault);
+    let result = (work.run)(&vault, &fixture.keyring);
     match faulty.heal() {
         Struck::Never => return None,
         Struck::Elsewhere => return Some(()),
@@ -229,7 +229,7 @@ fn faults_over_a_real_disk_lose_nothing() {
                 let vault = vault.expect("a new vault");
                 (work.before)(&vault);
                 faulty.strike(call, fault);
-                let result = (work.run)(&vault);
+                let result = (work.run)(&vault, &fixture.keyring);
                 if faulty.heal() == Struck::Never {
                     break;
                 }

@@ -1,6 +1,6 @@
 //! Across restarts, closings and removals.
 
-use std::sync::Arc;
+use std::{ops::ControlFlow, sync::Arc};
 
 use vault_store::{
     Revision, StoreError, Vault,
@@ -107,6 +107,7 @@ fn closing_ends_watches_and_refuses_calls() {
     let (vault, store) = store_of(&Fixture::new(), Protection::Protected);
     put(&store, "a", "x");
     let latest = store.latest().expect("open");
+    let snapshot = store.snapshot().expect("open");
     assert_eq!(*latest.borrow(), Revision(1));
     vault.close();
     assert!(latest.has_changed().is_err(), "the watch has ended");
@@ -124,10 +125,13 @@ fn closing_ends_watches_and_refuses_calls() {
     closed(store.migrate(|_| ()).err());
     closed(store.stats().err());
     closed(store.snapshot().err());
-    closed(store.enumerate(Revision(1)).err());
+    closed(snapshot.read(0).err());
     closed(store.references().err());
     closed(store.verify_one("a").err());
-    closed(store.reencrypt_one("a").err());
+    closed(store.outdated().err());
+    closed(store.reencrypt(&mut |_| ControlFlow::Continue(())).err());
+    closed(store.verify(&mut |_| ControlFlow::Continue(())).err());
+    closed(store.older_keys_in_use().err());
     closed(vault.documents(&name("notes")).err());
     closed(
         vault

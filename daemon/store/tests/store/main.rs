@@ -4,16 +4,28 @@
 mod support;
 
 mod adoption;
+mod archive;
+mod archive_faults;
+mod archive_refusal;
+mod archive_restore;
+mod archive_world;
 mod concurrency;
 mod conformance;
 mod crash_harness;
 mod crashes;
 mod fault_works;
 mod faults;
+mod importing;
+mod key_crashes;
+mod key_faults;
+#[cfg(unix)]
+mod kill_points;
 mod lifecycle;
 mod minting;
 mod model;
 mod opening;
 mod plain;
+mod recovery;
 mod semantics;
+mod snapshots;
 mod tampering;

@@ -23,8 +23,7 @@ fn whole() -> (Image, Vec<u8>) {
         .create_store(new_store("notes", Protection::Protected))
         .expect("a new store");
     put(&vault.documents(&name("notes")).expect("open"), "a", "text");
-    let keys = fixture.keyring.0.lock().expect("no panic inside");
-    let key = keys.values().next().expect("one vault").clone();
+    let (_, key) = fixture.keyring.storage_key();
     (fixture.simulated.image(), key)
 }
 
@@ -88,6 +87,7 @@ fn outcome<T>(result: &Result<T, OpenError>) -> &'static str {
             KeySourceError::TimedOut(_) => "timed out",
             KeySourceError::Damaged(_) => "bad entry",
             KeySourceError::WrongPassphrase => "passphrase",
+            KeySourceError::Unsupported(_) => "unsupported",
         },
     }
 }

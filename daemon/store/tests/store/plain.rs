@@ -129,8 +129,7 @@ fn one_bad_file_hides_no_other() {
 #[test]
 fn a_sealed_file_is_read() {
     let (disk, store, folder) = plain();
-    let keys = disk.keyring.0.lock().expect("no panic inside").clone();
-    let (vault, key) = keys.into_iter().next().expect("one vault");
+    let (vault, key) = disk.keyring.storage_key();
     let key = StorageKey::from_bytes(&key).expect("32 bytes");
     let table = fs::read(disk.root().join("keys.a")).expect("readable");
     let table = KeyTable::unwrap(&key, &table).expect("the right key");

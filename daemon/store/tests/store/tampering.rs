@@ -139,7 +139,7 @@ fn every_kind_of_damage_is_named_kept_and_cleared_on_request() {
         let store = disk.store("notes", Protection::Protected);
         put(&store, "other", "x");
         let path = disk.object_of(&store, || put(&store, "a", "x"));
-        let last = store.snapshot().expect("open");
+        let last = store.snapshot().expect("open").revision();
         damage(&path);
         let left = fs::read(&path).expect("read");
         disk.reopen();

@@ -13,7 +13,10 @@ use std::{
     sync::Arc,
 };
 
-use super::simulated::{Entry, Image, Inode, Operation, Tree, split};
+use super::{
+    keyring::Entries,
+    simulated::{Entry, Image, Inode, Operation, Tree, split},
+};
 
 /// So many entry operations in doubt are tried in every combination.
 const EVERY_COMBINATION: usize = 6;
@@ -26,6 +29,8 @@ pub(crate) struct Crash {
     /// How many operations had been made.
     pub(crate) at: usize,
     pub(crate) image: Image,
+    /// What the keyrings held.
+    pub(crate) entries: Entries,
 }
 
 #[derive(Clone)]
@@ -88,7 +93,7 @@ impl Disk {
                     pending.in_limbo |= pending.place().0 == *directory;
                 }
             }
-            Operation::Acknowledged => {}
+            Operation::Acknowledged | Operation::Keyring { .. } => {}
             entry => {
                 if matches!(entry, Operation::Create { .. }) {
                     self.contents.push(Content {
@@ -252,11 +257,13 @@ fn reachable(tree: &Tree) -> Tree {
 /// With `skip_sync`, as if the sync of that number had not been made.
 pub(crate) fn enumerate(
     base: &Image,
+    entries: &Entries,
     log: &[Operation],
     skip_sync: Option<usize>,
     visit: &mut dyn FnMut(Crash) -> ControlFlow<()>,
 ) -> ControlFlow<()> {
     let mut disk = Disk::of(base);
+    let mut entries = entries.clone();
     let mut random = Random(0x5eed);
     let mut seen = HashSet::new();
     let (mut acknowledged, mut syncs) = (0, 0);
@@ -264,12 +271,13 @@ pub(crate) fn enumerate(
         for kept in disk.choices(&mut random) {
             disk.crash(&kept, &mut |image| {
                 let mut hasher = DefaultHasher::new();
-                (acknowledged, &image).hash(&mut hasher);
+                (acknowledged, &image, &entries).hash(&mut hasher);
                 if seen.insert(hasher.finish()) {
                     visit(Crash {
                         acknowledged,
                         at,
                         image,
+                        entries: entries.clone(),
                     })
                 } else {
                     ControlFlow::Continue(())
@@ -278,6 +286,9 @@ pub(crate) fn enumerate(
         }
         let Some(operation) = log.get(at) else { break };
         acknowledged += usize::from(matches!(operation, Operation::Acknowledged));
+        if let Operation::Keyring { entries: held } = operation {
+            entries.clone_from(held);
+        }
         let skipped = operation.is_sync() && skip_sync == Some(syncs);
         syncs += usize::from(operation.is_sync());
         if !skipped {

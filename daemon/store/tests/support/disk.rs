@@ -10,7 +10,10 @@ use vault_store::{
     DataRoot, DiskFileSystem, Vault, catalogue::Protection, documents::DocumentStore,
 };
 
-use super::fixture::{Fixture, Keyring, name, new_store};
+use super::{
+    fixture::{Fixture, name, new_store},
+    keyring::Keyring,
+};
 
 /// A vault in a temporary folder.
 pub(crate) struct OnDisk {

@@ -1,21 +1,23 @@
 //! A vault in memory, its keyring and its clock.
 
 use std::{
-    collections::HashMap,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::Arc,
 };
 
-use vault_crypto::{StorageKey, VaultId};
 use vault_store::{
-    Clock, DataRoot, DocumentId, FileSystem, KeySource, KeySourceError, OpenError, SizeClass,
-    StoreName, Vault,
+    Clock, DataRoot, DocumentId, FileSystem, OpenError, SizeClass, StoreName, Vault,
     catalogue::{Kind, Protection},
     documents::{Change, Content, DocumentStore, Precondition, Write},
+    header::Header,
     vault::{NewStore, VaultOptions},
 };
 
-use super::simulated::{Image, SimulatedFileSystem};
+use super::{
+    keyring::{Entries, Keyring, OTHER},
+    rotating::advance,
+    simulated::{Image, SimulatedFileSystem},
+};
 
 /// Where the vault lies in the simulated file system.
 pub(crate) const ROOT: &str = "/vault";
@@ -29,29 +31,6 @@ pub(crate) struct FixedClock;
 impl Clock for FixedClock {
     fn now_ms(&self) -> i64 {
         1_700_000_000_000
-    }
-}
-
-/// A keyring in memory; what it was given stays. Cloned, it is the same one.
-#[derive(Clone, Default)]
-pub(crate) struct Keyring(pub(crate) Arc<Mutex<HashMap<VaultId, Vec<u8>>>>);
-
-impl KeySource for Keyring {
-    fn backend(&self) -> &'static str {
-        "test"
-    }
-
-    fn load(&self, vault: VaultId) -> Result<Option<StorageKey>, KeySourceError> {
-        let keys = self.0.lock().expect("no test panics while it holds this");
-        Ok(keys
-            .get(&vault)
-            .map(|key| StorageKey::from_bytes(key).expect("32 bytes")))
-    }
-
-    fn save(&self, vault: VaultId, key: &StorageKey) -> Result<(), KeySourceError> {
-        let mut keys = self.0.lock().expect("no test panics while it holds this");
-        keys.insert(vault, key.expose().to_vec());
-        Ok(())
     }
 }
 
@@ -70,28 +49,29 @@ impl Fixture {
     }
 
     pub(crate) fn over(simulated: SimulatedFileSystem) -> Self {
+        Self::with(simulated, Entries::new())
+    }
+
+    fn with(simulated: SimulatedFileSystem, entries: Entries) -> Self {
         let fs = Arc::new(simulated.clone());
         Self {
-            simulated,
             fs,
-            keyring: Keyring::default(),
+            keyring: Keyring::of(entries).logged(simulated.clone()),
+            simulated,
             tombstones: 10_000,
         }
     }
 
     /// The same after a crash that left `image`, with a keyring of its own that holds the same.
     pub(crate) fn after(&self, image: Image) -> Self {
-        let keys = self
-            .keyring
-            .0
-            .lock()
-            .expect("no test panics while it holds this")
-            .clone();
-        let keyring = Keyring(Arc::new(Mutex::new(keys)));
+        self.after_with(image, self.keyring.entries())
+    }
+
+    /// The same after a crash that left `image`, and this in the keyrings.
+    pub(crate) fn after_with(&self, image: Image, entries: Entries) -> Self {
         Self {
-            keyring,
             tombstones: self.tombstones,
-            ..Self::over(SimulatedFileSystem::of(image))
+            ..Self::with(SimulatedFileSystem::of(image), entries)
         }
     }
 
@@ -108,8 +88,45 @@ impl Fixture {
         DataRoot::new(Arc::clone(&self.fs), PathBuf::from(ROOT))
     }
 
+    /// The backend that the public header names.
+    pub(crate) fn source(&self) -> Keyring {
+        let header = Header::read(&self.root()).ok().flatten();
+        match header {
+            Some(header) if header.backend == OTHER => self.keyring.backend_named(OTHER),
+            _ => self.keyring.clone(),
+        }
+    }
+
     pub(crate) fn open(&self) -> Result<Vault, OpenError> {
-        Vault::open(self.root(), &self.keyring, self.options())
+        self.open_by(&self.source())
+    }
+
+    pub(crate) fn open_by(&self, keyring: &Keyring) -> Result<Vault, OpenError> {
+        Vault::open(self.root(), keyring, self.options())
+    }
+
+    /// Opens the vault and completes, unasked, whatever was half done: as the daemon starts.
+    pub(crate) fn start(&self) -> Result<Result<Vault, String>, OpenError> {
+        let vault = self.open()?;
+        Ok(self.resume(&vault).map(|()| vault))
+    }
+
+    /// Completes whatever is half done.
+    pub(crate) fn resume(&self, vault: &Vault) -> Result<(), String> {
+        if let Some(moving) = vault.header().moving {
+            let [from, to] = [moving.from, moving.to].map(|backend| match backend.as_str() {
+                OTHER => self.keyring.backend_named(OTHER),
+                _ => self.keyring.clone(),
+            });
+            vault
+                .resume_move(&to)
+                .and_then(|()| vault.finish_move(&from))
+                .map_err(|error| format!("move: {error}"))?;
+        }
+        if vault.rotation().is_some() {
+            advance(vault, &self.source()).map_err(|error| format!("advance: {error}"))?;
+        }
+        Ok(())
     }
 
     pub(crate) fn create(&self) -> Result<Vault, OpenError> {

@@ -5,8 +5,8 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use vault_crypto::{StorageKey, VaultId};
-use vault_store::{KeySource, KeySourceError};
+use vault_crypto::{SecretBytes, VaultId};
+use vault_store::{KeyEntry, KeySource, KeySourceError};
 
 /// What it says of an entry.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -68,9 +68,9 @@ impl KeySource for Scripted {
         "test"
     }
 
-    fn load(&self, _: VaultId) -> Result<Option<StorageKey>, KeySourceError> {
+    fn load(&self, _: VaultId, entry: KeyEntry) -> Result<Option<SecretBytes>, KeySourceError> {
         self.loads.fetch_add(1, Ordering::Relaxed);
-        let key = |bytes: &[u8]| Ok(StorageKey::from_bytes(bytes));
+        let key = |bytes: &[u8]| Ok(Some(SecretBytes::new(bytes.to_vec())));
         if let Some(saved) = &*self.saved.lock().expect("no panic inside") {
             return match self.saving {
                 Saving::Kept => key(saved),
@@ -81,6 +81,7 @@ impl KeySource for Scripted {
         }
         let why = "told so".to_owned();
         match self.answer {
+            Answer::Right | Answer::Wrong if entry != KeyEntry::StorageKey => Ok(None),
             Answer::Right => key(&self.right),
             Answer::Wrong => key(&[7; 32]),
             Answer::Absent => Ok(None),
@@ -91,12 +92,16 @@ impl KeySource for Scripted {
         }
     }
 
-    fn save(&self, _: VaultId, key: &StorageKey) -> Result<(), KeySourceError> {
+    fn save(&self, _: VaultId, _: KeyEntry, key: &[u8]) -> Result<(), KeySourceError> {
         self.saves.fetch_add(1, Ordering::Relaxed);
         if self.saving == Saving::Refused {
             return Err(KeySourceError::Locked("on write".to_owned()));
         }
-        *self.saved.lock().expect("no panic inside") = Some(key.expose().to_vec());
+        *self.saved.lock().expect("no panic inside") = Some(key.to_vec());
         Ok(())
+    }
+
+    fn remove(&self, _: VaultId, _: KeyEntry) -> Result<(), KeySourceError> {
+        Err(KeySourceError::Unsupported("removing".to_owned()))
     }
 }

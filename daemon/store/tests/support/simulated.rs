@@ -9,6 +9,8 @@ use std::{
 
 use vault_store::fs::{EntryKind, FileSystem, NewFile, OpenFile};
 
+use super::keyring::Entries;
+
 /// A file apart from its names.
 pub(crate) type Inode = usize;
 
@@ -56,6 +58,10 @@ pub(crate) enum Operation {
     /// A sync that reported a failure: a later one proves nothing about what was pending.
     FailedSync {
         directory: PathBuf,
+    },
+    /// Not of the file system: what the keyrings hold from now on.
+    Keyring {
+        entries: Entries,
     },
     /// Not of the file system: the caller was told that all so far is done.
     Acknowledged,
@@ -146,7 +152,12 @@ impl SimulatedFileSystem {
     }
 
     pub(crate) fn acknowledge(&self) {
-        self.state().log.push(Operation::Acknowledged);
+        self.note(Operation::Acknowledged);
+    }
+
+    /// Notes what is not of the file system in its place among what is.
+    pub(crate) fn note(&self, operation: Operation) {
+        self.state().log.push(operation);
     }
 
     /// Notes that a sync of a directory failed.

@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use vault_crypto::SecretBytes;
 use vault_keyring::{
-    Backend, BackendKind, Keyring, KeyringError, memory::MemoryBackend, os::OsBackend,
-    passphrase::PassphraseBackend,
+    Backend, BackendKind, Interaction, Keyring, KeyringError, memory::MemoryBackend, os::OsBackend,
+    passphrase::PassphraseBackend, systemd_creds::SystemdCredsBackend,
 };
-use vault_store::{OpenError, vault::Evidence};
+use vault_store::{OpenError, Vault, vault::Evidence};
 
 use super::Keeper;
-use crate::{key_source::key_source_error, key_state::Closed};
+use crate::{
+    key_source::{KeyringSource, key_source_error},
+    key_state::Closed,
+};
 
 impl Keeper {
     /// The backend in force: the vault's own, which the configuration must not contradict, or the
@@ -20,7 +23,16 @@ impl Keeper {
             Closed::from_open_error(&OpenError::Store(error), BackendKind::Os, true)
         })?;
         let Some(header) = evidence.header() else {
-            return Ok(self.settings.backend.unwrap_or(BackendKind::Os));
+            // A header that is lost or damaged does not hide a key file.
+            let key_file = ["storage-key.age", "storage-key.next.age"]
+                .iter()
+                .any(|file| self.settings.data_root.join(file).exists());
+            let likely = if key_file && !evidence.is_none() {
+                BackendKind::Passphrase
+            } else {
+                BackendKind::Os
+            };
+            return Ok(self.settings.backend.unwrap_or(likely));
         };
         let Ok(own) = header.backend.parse::<BackendKind>() else {
             return Err(Closed::unknown_backend(&header.backend));
@@ -31,6 +43,51 @@ impl Keeper {
             }
             _ => Ok(own),
         }
+    }
+
+    /// Opens a vault whose key is on its way into a credential, if that is presented: from then on
+    /// it is where the key is.
+    pub(super) fn open_by_credential(&self, slot: &mut Option<Arc<Keyring>>) -> Option<Vault> {
+        let evidence = Evidence::gather(&self.root).ok()?;
+        let moving = evidence.header()?.moving.clone()?;
+        if moving.to != BackendKind::SystemdCreds.as_str() {
+            return None;
+        }
+        let keyring = self.new_keyring(BackendKind::SystemdCreds);
+        match self.open_with(&keyring, Interaction::Forbidden) {
+            Ok(vault) => {
+                *slot = Some(keyring);
+                Some(self.complete_move(vault, slot))
+            }
+            Err(closed) => {
+                tracing::info!(explanation = closed.explanation, "not moved yet");
+                None
+            }
+        }
+    }
+
+    /// Completes a move of the key that was found half done. What cannot be done now is left for
+    /// the next start; the vault works all the same.
+    pub(super) fn complete_move(&self, vault: Vault, slot: &mut Option<Arc<Keyring>>) -> Vault {
+        let Some(moving) = vault.header().moving else {
+            return vault;
+        };
+        let keyring = |name: &str| Some(self.new_keyring(name.parse().ok()?));
+        let (Some(from), Some(to)) = (keyring(&moving.from), keyring(&moving.to)) else {
+            return vault;
+        };
+        let [source, target] =
+            [&from, &to].map(|keyring| KeyringSource::new(keyring, Interaction::Forbidden));
+        let completed = vault.resume_move(&target).and_then(|()| {
+            if vault.header().backend == moving.to {
+                *slot = Some(Arc::clone(&to));
+            }
+            vault.finish_move(&source)
+        });
+        if let Err(error) = completed {
+            tracing::warn!(%error, from = moving.from, to = moving.to, "the key's move is half done");
+        }
+        vault
     }
 
     /// The keyring in use, made on first need.
@@ -66,6 +123,7 @@ impl Keeper {
                 self.settings.data_root.clone(),
                 None,
             )),
+            BackendKind::SystemdCreds => Box::new(SystemdCredsBackend::from_environment()),
             BackendKind::Memory => Box::new(MemoryBackend::new()),
         };
         Arc::new(Keyring::new(backend, self.settings.keyring_deadline))

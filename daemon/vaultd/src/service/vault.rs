@@ -6,8 +6,9 @@ use tonic::{Request, Response, Status};
 use vault_crypto::SecretBytes;
 use vault_keyring::BackendKind;
 use vault_proto::v1::{
-    InitRequest, InitResponse, KeyState, LockRequest, LockResponse, Reason, StatusRequest,
-    StatusResponse, UnlockRequest, UnlockResponse, vault_server::Vault,
+    DoctorRequest, DoctorResponse, Finding, InitRequest, InitResponse, KeyState, LockRequest,
+    LockResponse, Reason, StatusRequest, StatusResponse, UnlockRequest, UnlockResponse,
+    vault_server::Vault,
 };
 
 use super::{Services, convert};
@@ -45,7 +46,8 @@ impl VaultService {
     }
 }
 
-fn secret(bytes: Vec<u8>) -> Option<SecretBytes> {
+/// A secret of a request; none where it is empty.
+pub(super) fn secret(bytes: Vec<u8>) -> Option<SecretBytes> {
     let secret = SecretBytes::new(bytes);
     (!secret.is_empty()).then_some(secret)
 }
@@ -107,7 +109,7 @@ impl Vault for VaultService {
             let vault = keeper.init(backend, passphrase.as_ref())?;
             Ok(InitResponse {
                 vault_id: vault.id().to_string(),
-                keyring_backend: vault.backend().to_owned(),
+                keyring_backend: vault.backend(),
             })
         });
         response.await.map(Response::new)
@@ -131,5 +133,23 @@ impl Vault for VaultService {
             Ok(UnlockResponse {})
         });
         done.await.map(Response::new)
+    }
+
+    async fn doctor(
+        &self,
+        request: Request<DoctorRequest>,
+    ) -> Result<Response<DoctorResponse>, Status> {
+        let fix = request.into_inner().fix;
+        let findings = self.services.run(move |keeper| Ok(keeper.doctor(fix)));
+        let findings = findings.await?.into_iter().map(|found| Finding {
+            severity: found.severity.into(),
+            name: found.name.to_owned(),
+            explanation: found.explanation,
+            remedies: found.remedies,
+            fixed: found.fixed,
+        });
+        Ok(Response::new(DoctorResponse {
+            findings: findings.collect(),
+        }))
     }
 }

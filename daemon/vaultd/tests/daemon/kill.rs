@@ -1,6 +1,7 @@
 //! kill -9 at random moments under concurrent writes, again and again over one data root: what was
 //! acknowledged is there, whatever was under way is old or new and whole.
 
+mod rotation;
 mod worker;
 
 use std::{
@@ -33,6 +34,15 @@ fn setting(name: &str, default: u64) -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_acknowledged_survives_kills() {
+    kills(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_acknowledged_survives_kills_amid_rotations() {
+    kills(true).await;
+}
+
+async fn kills(rotating: bool) {
     let Some(session) = Session::start() else {
         return;
     };
@@ -45,6 +55,7 @@ async fn what_was_acknowledged_survives_kills() {
     let begun = Instant::now();
     let mut acknowledged = 0;
     let mut last = Verified::default();
+    let (mut exported, mut rotations) = (None, 0);
     for round in 0..rounds {
         println!("seed {seed}, round {round}");
         let mut daemon = session.home.start("root", &["--log", "warn"]);
@@ -54,8 +65,14 @@ async fn what_was_acknowledged_survives_kills() {
                 .create_store(STORE, &StoreOptions::default())
                 .await
                 .expect("created");
+            if rotating {
+                exported = Some(rotation::prepare(&client).await);
+            }
         }
         last = verify(&client, &mut workers, &last).await;
+        if rotating {
+            rotation::verify(&client).await;
+        }
 
         let acks = Arc::new(Semaphore::new(0));
         let mut running = JoinSet::new();
@@ -66,6 +83,11 @@ async fn what_was_acknowledged_survives_kills() {
         for (at, worker) in workers.drain(..).enumerate() {
             let client = clients[at % CONNECTIONS].clone();
             running.spawn(worker.run(client, Arc::clone(&acks)));
+        }
+        let mut beside = JoinSet::new();
+        if rotating {
+            beside.spawn(rotation::rotate(clients[0].clone(), random.fork()));
+            beside.spawn(rotation::read(clients[1].clone()));
         }
         let target = u32::try_from(random.below(ACKNOWLEDGED)).expect("small");
         let more = Duration::from_micros(random.below(MICROSECONDS));
@@ -78,9 +100,19 @@ async fn what_was_acknowledged_survives_kills() {
         daemon.kill();
         workers = soon("noticing the kill", running.join_all()).await;
         workers.sort_by_key(|worker| worker.number);
+        rotations += soon("noticing the kill", beside.join_all())
+            .await
+            .iter()
+            .sum::<u64>();
     }
     let daemon = session.home.start("root", &["--log", "warn"]);
-    verify(&daemon.client().await, &mut workers, &last).await;
+    let client = daemon.client().await;
+    verify(&client, &mut workers, &last).await;
+    if let Some(exported) = exported {
+        println!("{rotations} rotations ended, others were killed");
+        rotation::conclude(&client, &exported).await;
+        verify(&client, &mut workers, &Verified::default()).await;
+    }
     println!(
         "{rounds} kills, over {acknowledged} writes acknowledged, in {:?}",
         begun.elapsed()

@@ -4,12 +4,20 @@
 
 mod abuse;
 mod damage;
+mod derivation;
 mod desktop;
+mod doctor;
 mod documents;
+mod idle;
 mod isolation;
+mod key_place;
 mod keys;
 mod kill;
 mod lifecycle;
+mod memory;
+mod recovery;
+mod rotation;
+mod rotation_stops;
 mod socket;
 mod stores;
 mod support;

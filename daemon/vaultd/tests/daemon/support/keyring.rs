@@ -146,10 +146,20 @@ impl Session {
 
     /// Deletes every entry of ours.
     pub(crate) fn clear(&self) {
+        self.clear_matching(&[]);
+    }
+
+    /// Deletes one entry of a vault.
+    pub(crate) fn clear_entry(&self, vault_id: &str, name: &str) {
+        self.clear_matching(&["username", &format!("{vault_id}/{name}")]);
+    }
+
+    fn clear_matching(&self, more: &[&str]) {
         let cleared = self
             .home
             .command("secret-tool")
             .args(["clear", "service", "vaultd"])
+            .args(more)
             .status();
         assert!(cleared.is_ok_and(|status| status.success()));
     }

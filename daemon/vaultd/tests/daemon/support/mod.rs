@@ -4,6 +4,7 @@ pub(crate) mod frames;
 pub(crate) mod keyring;
 pub(crate) mod random;
 pub(crate) mod raw;
+pub(crate) mod vault;
 
 use std::{
     ffi::{OsStr, OsString},
@@ -104,6 +105,11 @@ impl Home {
     pub(crate) fn start(&self, root: &str, arguments: &[&str]) -> Daemon {
         let mut command = self.vaultd(root);
         command.args(arguments);
+        self.serve(root, command)
+    }
+
+    /// The same by a command of one's own.
+    pub(crate) fn serve(&self, root: &str, command: Command) -> Daemon {
         Daemon::spawn(
             command,
             &self.path(root),

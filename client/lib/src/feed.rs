@@ -1,0 +1,29 @@
+//! Calls that stream to the daemon and answer once.
+
+use std::{io, pin::pin};
+
+use tonic::{Response, Status};
+
+use crate::Error;
+
+/// Runs a call beside the future that feeds its stream. A feed that fails ends the call unfinished,
+/// so that the daemon never takes half of something for the whole.
+pub(crate) async fn fed<T>(
+    feed: impl Future<Output = io::Result<()>>,
+    call: impl Future<Output = Result<Response<T>, Status>>,
+) -> Result<T, Error> {
+    let (mut feed, mut call) = (pin!(feed), pin!(call));
+    let mut all_sent = false;
+    loop {
+        tokio::select! {
+            // First, so that a failure to read is seen before the stream's end is sent: the call is
+            // dropped, which cancels it.
+            biased;
+            ended = &mut feed, if !all_sent => {
+                ended.map_err(|error| Error::Local(error.to_string()))?;
+                all_sent = true;
+            }
+            response = &mut call => return Ok(response?.into_inner()),
+        }
+    }
+}

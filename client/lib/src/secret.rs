@@ -1,0 +1,39 @@
+//! A secret that the daemon hands out.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+/// Secret bytes: zeroed when dropped, and not printed.
+pub struct Secret(Zeroizing<Vec<u8>>);
+
+impl Secret {
+    /// None where the wire brought nothing.
+    pub(crate) fn received(bytes: Vec<u8>) -> Option<Self> {
+        (!bytes.is_empty()).then(|| Self(Zeroizing::new(bytes)))
+    }
+
+    /// The bytes.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_does_not_print_itself() {
+        let secret = Secret::received(b"hush".to_vec()).expect("not empty");
+        assert_eq!(secret.expose(), b"hush");
+        assert_eq!(format!("{secret:?}"), "Secret(..)");
+        assert!(Secret::received(Vec::new()).is_none());
+    }
+}

@@ -1,0 +1,85 @@
+//! Locking and unlocking, on request and by the clock.
+
+use std::{sync::PoisonError, time::Duration};
+
+use tonic::Status;
+use vault_crypto::SecretBytes;
+use vault_keyring::Interaction;
+use vault_proto::v1::Reason;
+
+use super::{Keeper, State};
+use crate::{error::refusal, key_state::Closed};
+
+impl Keeper {
+    /// Drops every key. Calls in flight end with `LOCKED`.
+    pub fn lock(&self) {
+        self.lock_as(Closed::locked());
+    }
+
+    /// Locks a vault that nobody has used for `idle_lock`. Answers how long it may still stay open;
+    /// `None` where it never locks itself.
+    pub fn lock_if_idle(&self) -> Option<Duration> {
+        let after = self.settings.idle_lock?;
+        let rest = self.activity.rest()?;
+        if !rest.is_zero() {
+            return Some(rest);
+        }
+        if self.is_rotating() {
+            self.activity.touch();
+        } else if matches!(&*self.read(), State::Open(_)) {
+            self.lock_as(Closed::idle(after));
+        }
+        Some(after)
+    }
+
+    fn lock_as(&self, closed: Closed) {
+        let keyring = self.lock_attempt();
+        if let Some(keyring) = &*keyring
+            && let Err(error) = keyring.lock()
+        {
+            tracing::warn!(%error, "the keyring could not be told to forget");
+        }
+        self.close_vault(closed);
+        tracing::info!("locked");
+    }
+
+    /// Ends the vault's watches and drops its keys.
+    pub(super) fn close_vault(&self, closed: Closed) {
+        let before = {
+            let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *state, State::Closed(closed))
+        };
+        if let State::Open(vault) = before {
+            vault.close_and_wait();
+        }
+    }
+
+    /// Reads the key again; the desktop's keyring may ask its user.
+    pub fn unlock(&self, passphrase: Option<&SecretBytes>) -> Result<(), Box<Status>> {
+        let mut keyring = self.lock_attempt();
+        if let State::Open(_) = &*self.read() {
+            return Ok(());
+        }
+        let unlocked = self.keyring(&mut keyring).and_then(|keyring| {
+            let from_file = if passphrase.is_none() {
+                self.passphrase_from_file()?
+            } else {
+                None
+            };
+            self.unlock_keyring(&keyring, passphrase.or(from_file.as_ref()))
+        });
+        if let Err(closed) = unlocked {
+            let status = if closed.wrong_passphrase {
+                refusal(Reason::WrongPassphrase, closed.explanation.clone(), &[])
+            } else {
+                closed.refuse()
+            };
+            let _ = self.settle(Err(closed));
+            return Err(Box::new(status));
+        }
+        let opened = self.open(&mut keyring, Interaction::Allowed);
+        let opened = self.settle(opened);
+        self.go_on(&opened, keyring.as_ref());
+        opened.map(drop).map_err(|closed| Box::new(closed.refuse()))
+    }
+}
