@@ -16,8 +16,8 @@ use tonic::{
     transport::{Channel, Server},
 };
 use vault_proto::v1::{
-    InitRequest, InitResponse, LockRequest, LockResponse, StatusRequest, StatusResponse,
-    UnlockRequest, UnlockResponse,
+    DoctorRequest, DoctorResponse, InitRequest, InitResponse, LockRequest, LockResponse,
+    StatusRequest, StatusResponse, UnlockRequest, UnlockResponse,
     vault_client::VaultClient,
     vault_server::{Vault, VaultServer},
 };
@@ -50,6 +50,13 @@ impl Vault for Empty {
         &self,
         _: Request<InitRequest>,
     ) -> std::result::Result<Response<InitResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn doctor(
+        &self,
+        _: Request<DoctorRequest>,
+    ) -> std::result::Result<Response<DoctorResponse>, Status> {
         Err(Status::unimplemented(""))
     }
 

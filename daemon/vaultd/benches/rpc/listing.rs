@@ -1,93 +1,20 @@
 //! Listing heads against opening the same files in process.
 
-use std::{
-    io::Read as _,
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::time::Instant;
 
 use vault_client::{Client, Listed};
-use vault_crypto::{
-    Address, DataKey, Envelope, Header, KeyId, KeyPurpose, KeyTable, ObjectName, SecretBytes,
-    StorageKey, VaultId,
-};
-use vault_keyring::{Account, EntryName, Interaction, Keyring, PassphraseBackend};
-use vault_store::StoreId;
 
 use crate::{
     Result,
     bulk::import_all,
     daemon::{Daemon, Key, PASSPHRASE},
     dataset::kibibyte,
+    in_process::InProcess,
     measure::{Blocks, millis},
     report::{Bar, Figure},
 };
 
 const STORE: &str = "bench/list";
-
-/// What opens the heads of one store without the daemon.
-struct InProcess {
-    vault: VaultId,
-    store: StoreId,
-    key_id: KeyId,
-    key: DataKey,
-    objects: std::path::PathBuf,
-}
-
-impl InProcess {
-    /// Gets the store's key as the daemon does: passphrase, storage key, key table.
-    fn unlock(root: &Path) -> Result<Self> {
-        let wrapped = std::fs::read(root.join("keys.a"))?;
-        let vault = vault_crypto::key_table::TableInfo::parse(&wrapped)?.vault;
-        let backend = PassphraseBackend::new(root.to_owned(), None);
-        let keyring = Keyring::new(Box::new(backend), Duration::from_secs(30));
-        keyring.unlock(Some(&SecretBytes::new(PASSPHRASE.to_vec())))?;
-        let account = Account {
-            vault,
-            name: EntryName::StorageKey,
-        };
-        let secret = keyring.get(&account, Interaction::Forbidden)?;
-        let storage_key = StorageKey::from_bytes(secret.expose()).ok_or("no storage key")?;
-        let table = KeyTable::unwrap(&storage_key, &wrapped)?;
-        let store = std::fs::read_dir(root.join("stores"))?
-            .next()
-            .ok_or("no store")??;
-        let name = store
-            .file_name()
-            .into_string()
-            .map_err(|_| "a foreign folder")?;
-        let (key_id, key) = table.find(&KeyPurpose::store(&name)).ok_or("no data key")?;
-        let key = DataKey::from_bytes(key.expose()).ok_or("no data key")?;
-        Ok(Self {
-            vault,
-            store: name.parse()?,
-            key_id,
-            key,
-            objects: store.path().join("objects"),
-        })
-    }
-
-    /// Opens, reads and decrypts every head; returns how many.
-    fn list(&self) -> Result<usize> {
-        let mut count = 0;
-        let mut beginning = [0; 2048];
-        for entry in std::fs::read_dir(&self.objects)? {
-            let entry = entry?;
-            let name = entry.file_name();
-            let name: ObjectName = name.to_str().ok_or("a foreign name")?.parse()?;
-            let len = std::fs::File::open(entry.path())?.read(&mut beginning)?;
-            let address = Address {
-                vault: self.vault,
-                store: self.store.as_bytes(),
-                object: name.as_bytes(),
-                revision: Header::parse(&beginning[..len])?.revision(),
-            };
-            Envelope::new(&self.key, self.key_id, address, &beginning[..len])?.open_metadata()?;
-            count += 1;
-        }
-        Ok(count)
-    }
-}
 
 async fn list(client: &Client) -> Result<usize> {
     let mut heads = client.list(STORE, "", false).await?;

@@ -11,10 +11,12 @@ mod calls;
 mod daemon;
 mod dataset;
 mod empty;
+mod in_process;
 mod keyring;
 mod listing;
 mod measure;
 mod report;
+mod rotation;
 mod start;
 
 use std::process::ExitCode;
@@ -33,7 +35,7 @@ fn main() -> ExitCode {
     }
     let done = match arguments.as_slice() {
         [flag, socket] if flag == EMPTY_SERVER => empty::serve(socket),
-        _ => run(has("--quick")),
+        _ => run(has("--quick"), has("--only-rotation")),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -44,16 +46,20 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(quick: bool) -> Result<()> {
+fn run(quick: bool, only_rotation: bool) -> Result<()> {
     // One thread: the callers' own scheduling is the least it can be, on both sides of a ratio.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
+        if only_rotation {
+            return rotation::rotation(quick).await;
+        }
         calls::latencies(quick).await?;
         calls::putters(quick).await?;
         bulk::import(quick).await?;
         listing::listing(quick).await?;
+        rotation::rotation(quick).await?;
         start::start(quick).await
     })
 }
