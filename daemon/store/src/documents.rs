@@ -38,6 +38,7 @@ use tokio::sync::watch;
 use zeroize::Zeroizing;
 
 pub use adopted::{AdoptedFile, Adoption, MigrationProgress};
+pub(crate) use medium::ESCAPED;
 pub use metadata::{Head, JSON};
 pub use store_kind::DocumentKind;
 pub use write::{Change, Content, Outcome, Precondition, REVISION_LIMIT, Restored, Write};

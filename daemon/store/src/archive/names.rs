@@ -3,24 +3,16 @@
 //! The full path of its store, and its id, escaped: the name of a store has no part that ends in
 //! `.json` or holds a `~`, so no object stands where another store's folder does.
 
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use percent_encoding::{AsciiSet, utf8_percent_encode};
 use vault_crypto::ContentHash;
 
-use crate::{documents::JSON, id::StoreName};
+use crate::{
+    documents::{self, JSON},
+    id::StoreName,
+};
 
-/// What some system does not take in a file name, and `~`, which marks what is added to an id.
-const ESCAPED: &AsciiSet = &CONTROLS
-    .add(b'%')
-    .add(b'/')
-    .add(b'\\')
-    .add(b':')
-    .add(b'*')
-    .add(b'?')
-    .add(b'"')
-    .add(b'<')
-    .add(b'>')
-    .add(b'|')
-    .add(b'~');
+/// What stands for itself in no file name, and `~`, which marks what is added to an id.
+const ESCAPED: &AsciiSet = &documents::ESCAPED.add(b'~');
 
 /// Longest file name, in bytes: 255 is the bound of most systems.
 const LIMIT: usize = 240;

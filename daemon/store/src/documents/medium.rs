@@ -24,8 +24,9 @@ use crate::{
 /// First bytes of a plain record and of a plain document's head file.
 const PLAIN_MAGIC: [u8; 4] = *b"{\"v\"";
 
-/// Bytes that do not stand for themselves in the file name of a plain document.
-const ESCAPED: &AsciiSet = &CONTROLS
+/// Bytes that do not stand for themselves in the file name of a plain document: what some system does
+/// not take in one.
+pub(crate) const ESCAPED: &AsciiSet = &CONTROLS
     .add(b'%')
     .add(b'/')
     .add(b'\\')
