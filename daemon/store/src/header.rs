@@ -3,21 +3,10 @@
 use serde::{Deserialize, Serialize};
 use vault_crypto::{Fingerprint, VaultId};
 
-use crate::{
-    durable,
-    error::{StoreError, StoreResult},
-    root::DataRoot,
-    rotation::text,
-};
+use crate::{error::StoreResult, public_file, root::DataRoot, rotation::text};
 
 /// File name in the data root.
 pub const FILE: &str = "vault.json";
-
-/// The format of data roots that this build reads and writes.
-const FORMAT: u32 = 1;
-
-/// A header is a few hundred bytes.
-const LIMIT: u64 = 64 << 10;
 
 /// The public header. Nothing in it is secret and nothing in it is trusted: the key table, which is
 /// authenticated, says the same.
@@ -62,18 +51,6 @@ pub struct Moving {
     pub to: String,
 }
 
-#[derive(Deserialize)]
-struct Format {
-    format: u32,
-}
-
-#[derive(Serialize)]
-struct File<'a> {
-    format: u32,
-    #[serde(flatten)]
-    header: &'a Header,
-}
-
 impl Header {
     /// A header without a history.
     pub fn new(vault: VaultId, backend: &str, fingerprint: Fingerprint) -> Self {
@@ -89,27 +66,11 @@ impl Header {
 
     /// Reads the header; `None` where there is none, an error where it cannot be understood.
     pub fn read(root: &DataRoot) -> StoreResult<Option<Self>> {
-        let Some(bytes) = durable::read(root.fs(), &root.file(FILE), LIMIT)? else {
-            return Ok(None);
-        };
-        let damaged = |error| StoreError::damaged(FILE, error);
-        let Format { format } = serde_json::from_slice(&bytes).map_err(damaged)?;
-        if format != FORMAT {
-            let detail = format!("format {format} is not known to this version");
-            return Err(StoreError::damaged(FILE, detail));
-        }
-        serde_json::from_slice(&bytes).map(Some).map_err(damaged)
+        public_file::read(root, FILE)
     }
 
     /// Durably writes the header.
     pub fn write(&self, root: &DataRoot) -> StoreResult<()> {
-        let file = File {
-            format: FORMAT,
-            header: self,
-        };
-        let mut bytes =
-            serde_json::to_vec_pretty(&file).map_err(|error| StoreError::damaged(FILE, error))?;
-        bytes.push(b'\n');
-        durable::replace(root.fs(), root.path(), FILE, &[&bytes])
+        public_file::write(root, FILE, self)
     }
 }

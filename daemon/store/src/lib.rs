@@ -19,6 +19,7 @@ pub mod id;
 pub mod key_source;
 pub mod keys;
 pub mod kind;
+mod public_file;
 pub mod root;
 pub mod rotation;
 pub mod sidecar;

@@ -8,20 +8,16 @@ use serde::{Deserialize, Serialize};
 use vault_crypto::Fingerprint;
 
 use crate::{
-    durable,
     error::{StoreError, StoreResult},
     id::StoreName,
     key_source::KeySourceError,
     kind::Amount,
+    public_file,
     root::DataRoot,
 };
 
 /// File name in the data root.
 pub const FILE: &str = "rotation.json";
-
-const FORMAT: u32 = 1;
-/// A record is a few hundred bytes.
-const LIMIT: u64 = 64 << 10;
 
 /// What a rotation replaces.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -82,44 +78,20 @@ pub struct RotationRecord {
     pub handed_out: bool,
 }
 
-#[derive(Serialize, Deserialize)]
-struct File {
-    format: u32,
-    #[serde(flatten)]
-    record: RotationRecord,
-}
-
 impl RotationRecord {
     /// Reads the record; `None` where there is none.
     pub fn read(root: &DataRoot) -> StoreResult<Option<Self>> {
-        let Some(bytes) = durable::read(root.fs(), &root.file(FILE), LIMIT)? else {
-            return Ok(None);
-        };
-        let file: File =
-            serde_json::from_slice(&bytes).map_err(|error| StoreError::damaged(FILE, error))?;
-        if file.format != FORMAT {
-            let detail = format!("format {} is not known to this version", file.format);
-            return Err(StoreError::damaged(FILE, detail));
-        }
-        Ok(Some(file.record))
+        public_file::read(root, FILE)
     }
 
     /// Durably writes the record.
     pub(crate) fn write(&self, root: &DataRoot) -> StoreResult<()> {
-        let file = File {
-            format: FORMAT,
-            record: self.clone(),
-        };
-        let mut bytes =
-            serde_json::to_vec_pretty(&file).map_err(|error| StoreError::damaged(FILE, error))?;
-        bytes.push(b'\n');
-        durable::replace(root.fs(), root.path(), FILE, &[&bytes])
+        public_file::write(root, FILE, self)
     }
 
     /// Durably removes the record.
     pub(crate) fn remove(root: &DataRoot) -> StoreResult<()> {
-        durable::remove_if_there(root.fs(), &root.file(FILE))?;
-        durable::sync_dir(root.fs(), root.path())
+        public_file::remove(root, FILE)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     key_source::{
         KeyEntry, KeySource, KeySourceError, load_key, remove_and_verify, save_and_verify,
     },
-    keys,
+    keys, public_file,
     root::DataRoot,
     rotation::{self, text},
     sidecar,
@@ -128,7 +128,8 @@ pub fn reset(
     now_ms: i64,
 ) -> Result<Vec<String>, RecoveryError> {
     // First, so that a crash amid the rest is explained; with a key at hand it means nothing.
-    Tombstone::new(vault, now_ms).write(root)?;
+    let at = now_ms;
+    Tombstone { vault, at }.write(root)?;
     let mut removed = Vec::new();
     for (entry, what) in [
         (KeyEntry::StorageKey, "the storage key"),
@@ -174,7 +175,6 @@ pub fn reset(
 /// Says that a storage key was destroyed on purpose: `reset.json`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Tombstone {
-    format: u32,
     /// The vault.
     #[serde(with = "text")]
     pub vault: VaultId,
@@ -184,37 +184,23 @@ pub struct Tombstone {
 
 impl Tombstone {
     const FILE: &'static str = "reset.json";
-    /// It has some 100 bytes.
-    const LIMIT: u64 = 4 << 10;
-
-    fn new(vault: VaultId, at: i64) -> Self {
-        Self {
-            format: 1,
-            vault,
-            at,
-        }
-    }
 
     /// Reads it; one that cannot be understood explains nothing.
     pub(super) fn read(root: &DataRoot) -> StoreResult<Option<Self>> {
-        match durable::read(root.fs(), &root.file(Self::FILE), Self::LIMIT) {
-            Ok(bytes) => Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok())),
+        match public_file::read(root, Self::FILE) {
             Err(StoreError::Damaged { .. }) => Ok(None),
-            Err(error) => Err(error),
+            read => read,
         }
     }
 
     fn write(&self, root: &DataRoot) -> StoreResult<()> {
-        let bytes =
-            serde_json::to_vec(self).map_err(|error| StoreError::damaged(Self::FILE, error))?;
-        durable::replace(root.fs(), root.path(), Self::FILE, &[&bytes])
+        public_file::write(root, Self::FILE, self)
     }
 
     pub(super) fn remove(root: &DataRoot) -> StoreResult<()> {
         if !root.exists(Self::FILE)? {
             return Ok(());
         }
-        durable::remove_if_there(root.fs(), &root.file(Self::FILE))?;
-        durable::sync_dir(root.fs(), root.path())
+        public_file::remove(root, Self::FILE)
     }
 }
