@@ -6,7 +6,7 @@
 
 mod key_file;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use vault_crypto::{SecretBytes, StorageKey};
 
@@ -66,6 +66,14 @@ impl PassphraseBackend {
             work_factor,
             state: State::Locked,
         }
+    }
+
+    /// Whether there is a key file in `folder`.
+    pub fn has_key_file(folder: &Path) -> bool {
+        let files = KeyFile::both(folder);
+        files
+            .iter()
+            .any(|file| !matches!(file.read(), Err(KeyringError::NoEntry)))
     }
 
     /// The same, unlocked by a passphrase that no file has yet: what is written next is sealed with

@@ -5,7 +5,10 @@
 
 use vault_crypto::StorageKey;
 
-use super::{State, Vault, derivation, lock, staging::copy};
+use super::{
+    State, Vault, derivation, lock,
+    staging::{copy, unless_unsupported},
+};
 use crate::{
     error::StoreError,
     header::{Header, Moving},
@@ -132,10 +135,8 @@ impl Vault {
         if state.header.derived
             && let Some(sidecar) = derivation::read(&self.root, sidecar::FILE)?
         {
-            match to.save(self.id, KeyEntry::Salt, sidecar.salt.as_bytes()) {
-                Err(KeySourceError::Unsupported(_)) | Ok(()) => {}
-                Err(error) => return Err(error.into()),
-            }
+            let saved = to.save(self.id, KeyEntry::Salt, sidecar.salt.as_bytes());
+            unless_unsupported(saved)?;
         }
         let header = Header {
             backend: to.backend().to_owned(),

@@ -202,12 +202,7 @@ impl Vault {
             table.touch();
             self.install(&mut state, table, next)?;
         }
-        self.change_record(|record| {
-            record.state = match record.depth {
-                Depth::Rewrap => RotationState::Verified,
-                Depth::Reencrypt => RotationState::Rewriting,
-            };
-        })?;
+        self.change_record(wrapped)?;
         Ok(None)
     }
 
@@ -234,12 +229,7 @@ impl Vault {
             table.touch();
             self.install(&mut state, table, old)?;
         }
-        self.change_record(|record| {
-            record.state = match record.depth {
-                Depth::Rewrap => RotationState::Verified,
-                Depth::Reencrypt => RotationState::Rewriting,
-            };
-        })
+        self.change_record(wrapped)
     }
 
     /// Check value of the key that wraps the key table in memory.
@@ -383,6 +373,14 @@ impl Vault {
         }
         Ok(())
     }
+}
+
+/// With the key table under the key that is to be, a rewrap is done but for the keyring.
+fn wrapped(record: &mut RotationRecord) {
+    record.state = match record.depth {
+        Depth::Rewrap => RotationState::Verified,
+        Depth::Reencrypt => RotationState::Rewriting,
+    };
 }
 
 /// New data keys beside the old ones, but for those that were renewed already. Names stay where

@@ -7,7 +7,7 @@ use vault_keyring::{
     Backend, BackendKind, Interaction, Keyring, KeyringError, memory::MemoryBackend, os::OsBackend,
     passphrase::PassphraseBackend, systemd_creds::SystemdCredsBackend,
 };
-use vault_store::{OpenError, Vault, vault::Evidence};
+use vault_store::{OpenError, Vault, header::Header, vault::Evidence};
 
 use super::Keeper;
 use crate::{
@@ -24,9 +24,7 @@ impl Keeper {
         })?;
         let Some(header) = evidence.header() else {
             // A header that is lost or damaged does not hide a key file.
-            let key_file = ["storage-key.age", "storage-key.next.age"]
-                .iter()
-                .any(|file| self.settings.data_root.join(file).exists());
+            let key_file = PassphraseBackend::has_key_file(&self.settings.data_root);
             let likely = if key_file && !evidence.is_none() {
                 BackendKind::Passphrase
             } else {
@@ -48,8 +46,7 @@ impl Keeper {
     /// Opens a vault whose key is on its way into a credential, if that is presented: from then on
     /// it is where the key is.
     pub(super) fn open_by_credential(&self, slot: &mut Option<Arc<Keyring>>) -> Option<Vault> {
-        let evidence = Evidence::gather(&self.root).ok()?;
-        let moving = evidence.header()?.moving.clone()?;
+        let moving = Header::read(&self.root).ok().flatten()?.moving?;
         if moving.to != BackendKind::SystemdCreds.as_str() {
             return None;
         }
