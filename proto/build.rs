@@ -4,11 +4,13 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 8] = [
     "vault/v1/archives.proto",
+    "vault/v1/databases.proto",
     "vault/v1/documents.proto",
     "vault/v1/errors.proto",
     "vault/v1/keys.proto",
+    "vault/v1/maintenance.proto",
     "vault/v1/stores.proto",
     "vault/v1/vault.proto",
 ];
@@ -50,6 +52,19 @@ fn main() -> Result<(), Box<dyn Error>> {
             ".vault.v1.ArchiveKey",
             ".vault.v1.VerifyArchiveRequest",
             ".vault.v1.RestoreArchiveRequest",
+            ".vault.v1.Value",
+            ".vault.v1.Parameters",
+            ".vault.v1.Statement",
+            ".vault.v1.Row",
+            ".vault.v1.ExecuteRequest",
+            ".vault.v1.QueryRequest",
+            ".vault.v1.QueryResponse",
+            ".vault.v1.BatchStatementsRequest",
+            ".vault.v1.TransactRequest",
+            ".vault.v1.TransactResponse",
+            ".vault.v1.MigrateDatabaseRequest",
+            ".vault.v1.ImportDatabaseRequest",
+            ".vault.v1.BackupDatabaseRequest",
         ])
         .compile_fds(descriptors)?;
     Ok(())

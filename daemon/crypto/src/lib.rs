@@ -3,7 +3,7 @@
 //! The only crate that names an AEAD, a KDF or a MAC. It does no I/O of its own beyond reading the
 //! operating system's random source (age plug-ins, where a caller names one, are processes: see
 //! [`recipients`]), runs nothing asynchronously and holds no unsafe code. Read it in this order:
-//! [`secret`], `primitives`, [`envelope`], [`key_table`], [`previous_key`], [`derivation`];
+//! [`secret`], `primitives`, [`envelope`], [`key_table`], [`previous_key`], [`derivation`], [`database_key`];
 //! [`recipients`], `age_file`, [`passphrase`], [`key_export`], [`sealed_stream`].
 
 #![forbid(unsafe_code)]
@@ -11,6 +11,7 @@
 
 mod age_file;
 pub mod content;
+pub mod database_key;
 pub mod derivation;
 pub mod envelope;
 pub mod id;
@@ -24,7 +25,8 @@ pub mod recipients;
 pub mod sealed_stream;
 pub mod secret;
 
-pub use content::ContentHash;
+pub use content::{ContentHash, ContentHasher};
+pub use database_key::{DatabaseKey, DatabaseSalt};
 pub use derivation::{MasterKey, Salt};
 pub use envelope::{Address, Envelope, EnvelopeError, Header};
 pub use id::{KeyId, VaultId};
