@@ -5,9 +5,10 @@
 //! its store. Of a manifest and the objects it lists there is exactly one tar file (see `layout`),
 //! and no other one is taken: nothing can be missing, doubled, added, moved or cut off unnoticed.
 //!
-//! Memory stays flat, whatever an archive says of itself: besides the manifest, one body is held
-//! when exporting and verifying, and a group of a few MiB when restoring.
+//! Memory stays flat, whatever an archive says of itself. Besides the manifest, a piece of a body
+//! is held; of documents, the body that is exported, and a group of a few MiB when restoring.
 
+mod body;
 mod error;
 mod export;
 mod layout;

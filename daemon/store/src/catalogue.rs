@@ -23,6 +23,8 @@ const LIMIT: u64 = 256 << 20;
 pub enum Kind {
     /// Documents.
     Documents,
+    /// An encrypted SQL database.
+    Database,
 }
 
 /// Whether a store encrypts.
@@ -33,6 +35,33 @@ pub enum Protection {
     Protected,
     /// Never sealed: ordinary files.
     Plain,
+}
+
+/// A column of a database whose values are blob refs.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct BlobColumn {
+    /// The table.
+    pub table: String,
+    /// Its column.
+    pub column: String,
+}
+
+/// What is declared of a database besides its content.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct DatabaseOptions {
+    /// Whether the upkeep that runs by itself leaves it alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub without_maintenance: bool,
+    /// What its columns name is never collected.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blob_columns: Vec<BlobColumn>,
+}
+
+impl DatabaseOptions {
+    /// Whether nothing was declared.
+    pub(crate) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// One store, as the catalogue lists it.
@@ -48,6 +77,8 @@ pub struct StoreRecord {
     pub protection: Protection,
     /// Largest body.
     pub size_class: SizeClass,
+    /// Of a database; the default for others.
+    pub database: DatabaseOptions,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -57,6 +88,8 @@ struct FileRecord {
     kind: Kind,
     protection: Protection,
     size_class: SizeClass,
+    #[serde(default, skip_serializing_if = "DatabaseOptions::is_default")]
+    database: DatabaseOptions,
     /// Fields of later versions survive a rewrite by this one.
     #[serde(flatten)]
     other: serde_json::Map<String, serde_json::Value>,
@@ -207,8 +240,25 @@ impl Catalogue {
             kind: record.kind,
             protection: record.protection,
             size_class: record.size_class,
+            database: record.database.clone(),
             other: serde_json::Map::new(),
         });
+        self.write(root, vault, ring, content)
+    }
+
+    /// Durably changes what is declared of a database.
+    pub(crate) fn configure(
+        &mut self,
+        root: &DataRoot,
+        vault: VaultId,
+        ring: &Ring,
+        (id, options): (StoreId, &DatabaseOptions),
+    ) -> StoreResult<()> {
+        let mut content = self.copy();
+        let id = id.to_string();
+        for record in content.stores.iter_mut().filter(|record| record.id == id) {
+            record.database = options.clone();
+        }
         self.write(root, vault, ring, content)
     }
 
@@ -230,6 +280,7 @@ impl Catalogue {
         let stores = self.content.stores.iter().map(|record| FileRecord {
             id: record.id.clone(),
             name: record.name.clone(),
+            database: record.database.clone(),
             other: record.other.clone(),
             ..*record
         });
@@ -248,6 +299,7 @@ impl FileRecord {
             kind: self.kind,
             protection: self.protection,
             size_class: self.size_class,
+            database: self.database.clone(),
         })
     }
 }

@@ -4,7 +4,10 @@ use std::{fmt::Display, io, path::Path};
 
 use vault_crypto::{EnvelopeError, RandomError};
 
-use crate::id::{InvalidId, Revision};
+use crate::{
+    databases::SqlError,
+    id::{InvalidId, Revision},
+};
 
 /// Result of a store operation.
 pub type StoreResult<T> = Result<T, StoreError>;
@@ -87,6 +90,22 @@ pub enum StoreError {
     /// The store was closed by a lock, a removal or a shutdown while the call waited.
     #[error("the store was closed")]
     Closed,
+    /// A statement was not run, or not to its end.
+    #[error(transparent)]
+    Sql(#[from] SqlError),
+    /// Not enough room on the disk for what was asked for. Nothing was begun.
+    #[error(
+        "{operation} needs {needed} bytes of free disk space and there are {free}: make room for {} more",
+        .needed.saturating_sub(*.free)
+    )]
+    NoSpace {
+        /// What was asked for.
+        operation: &'static str,
+        /// Bytes it needs.
+        needed: u64,
+        /// Bytes there are.
+        free: u64,
+    },
     /// No random bytes.
     #[error("the operating system's random source failed")]
     Random,
@@ -100,6 +119,16 @@ impl StoreError {
             message: error.to_string(),
             kind: error.kind(),
         }
+    }
+
+    /// Why the content of the object `id` could not be read from a stream.
+    pub(crate) fn of_body(id: &str, error: io::Error) -> Self {
+        error.downcast().unwrap_or_else(|error| Self::Io {
+            operation: "read",
+            path: format!("the content of `{id}`"),
+            message: error.to_string(),
+            kind: error.kind(),
+        })
     }
 
     pub(crate) fn damaged(object: impl Display, detail: impl Display) -> Self {

@@ -65,6 +65,11 @@ pub trait FileSystem: Send + Sync + 'static {
     fn read_dir(&self, path: &Path) -> io::Result<Vec<(String, EntryKind)>>;
     /// Makes the names in a directory durable (`fsync` of the directory).
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
+    /// Bytes that can still be written to the disk on which a directory lies; `Unsupported` where
+    /// nobody can tell.
+    fn free_space(&self, _directory: &Path) -> io::Result<u64> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }
 
 /// The operating system's file system.
@@ -196,6 +201,12 @@ impl FileSystem for DiskFileSystem {
     fn sync_dir(&self, _path: &Path) -> io::Result<()> {
         // NTFS journals its metadata and offers no sync of a directory.
         Ok(())
+    }
+
+    #[cfg(unix)]
+    fn free_space(&self, directory: &Path) -> io::Result<u64> {
+        let found = rustix::fs::statvfs(directory)?;
+        Ok(found.f_bavail.saturating_mul(found.f_frsize))
     }
 }
 

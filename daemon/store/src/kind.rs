@@ -1,7 +1,7 @@
 //! What every kind of store implements, and all that rotation, lock, export, backup, doctor and
 //! upkeep know of a store.
 
-use std::{any::Any, collections::BTreeSet, ops::ControlFlow, sync::Arc};
+use std::{any::Any, collections::BTreeSet, io::Read, ops::ControlFlow, sync::Arc};
 
 use vault_crypto::{
     Address, ContentHash, Envelope, EnvelopeError, Header, KeyId, NameKey, VaultId,
@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use crate::{
     catalogue::{Kind, Protection, StoreRecord},
     clock::Clock,
+    databases::DatabaseKind,
     documents::DocumentKind,
     error::{StoreError, StoreResult},
     id::Revision,
@@ -124,7 +125,26 @@ pub struct Exported {
     pub body: Zeroizing<Vec<u8>>,
 }
 
-/// One object of a snapshot, but for its content.
+impl Exported {
+    /// Reads the content of an object to its end.
+    fn collect(object: Entry, body: &mut dyn Read) -> StoreResult<Self> {
+        // Sized beforehand, since a growing buffer would leave unzeroed copies behind.
+        let size = usize::try_from(object.size).map_err(|_| {
+            StoreError::InvalidArgument(format!("`{}` is too large for this machine", object.id))
+        })?;
+        let mut content = Zeroizing::new(Vec::with_capacity(size));
+        body.read_to_end(&mut content)
+            .map_err(|error| StoreError::of_body(&object.id, error))?;
+        Ok(Self {
+            id: object.id,
+            revision: object.revision,
+            metadata: object.metadata,
+            body: content,
+        })
+    }
+}
+
+/// One object as it leaves a vault or enters one, but for its content.
 pub struct Entry {
     /// Its id within the store.
     pub id: String,
@@ -149,8 +169,20 @@ pub trait Snapshot: Send {
     fn amount(&self) -> Amount;
     /// What is known of an object besides its content; `None` past the last one.
     fn entry(&self, index: usize) -> StoreResult<Option<Entry>>;
-    /// Reads one object in the clear.
-    fn read(&self, index: usize) -> StoreResult<Exported>;
+    /// The content of one object in the clear, as a stream: in flat memory where the kind
+    /// [streams](StoreKind::streams). Where the store fails amid it, the error carries a
+    /// [`StoreError`].
+    fn body(&self, index: usize) -> StoreResult<Box<dyn Read + '_>>;
+    /// Reads one object whole, in the clear.
+    fn read(&self, index: usize) -> StoreResult<Exported> {
+        let entry = self.entry(index)?.ok_or_else(|| no_object(index))?;
+        Exported::collect(entry, &mut *self.body(index)?)
+    }
+}
+
+/// What is said of a number past a snapshot's last object.
+pub(crate) fn no_object(index: usize) -> StoreError {
+    StoreError::InvalidArgument(format!("the snapshot has no object {index}"))
 }
 
 /// Held while nothing may be written; writers wait until it is dropped.
@@ -179,12 +211,19 @@ pub trait StoreKind: Send + Sync {
         id: &str,
         metadata: &[u8],
     ) -> StoreResult<String>;
+    /// Whether objects are of any size, and are put back one by one through
+    /// [`Store::import_stream`]. Those of other kinds fit into memory and into their store's size
+    /// class, and are put back in groups.
+    fn streams(&self) -> bool {
+        false
+    }
 }
 
 /// The implementation of a kind.
 pub(crate) fn implementation(kind: Kind) -> &'static dyn StoreKind {
     match kind {
         Kind::Documents => &DocumentKind,
+        Kind::Database => &DatabaseKind,
     }
 }
 
@@ -204,6 +243,15 @@ pub trait Store: Any + Send + Sync {
     /// that are there already and equal are left alone; returns how many. After an error some may
     /// have been written.
     fn import(&self, objects: Vec<Exported>) -> StoreResult<u64>;
+    /// Durably writes one object whose content comes as a stream. Returns whether an equal one was
+    /// there already and was left alone; the stream need not be read then.
+    ///
+    /// `body` gives `object.size` bytes with the hash `object.sha256`, or fails: its end is reached
+    /// only once both were found right. An implementation therefore reads to the end before it
+    /// commits, and keeps nothing where that failed.
+    fn import_stream(&self, object: Entry, body: &mut dyn Read) -> StoreResult<bool> {
+        Ok(self.import(vec![Exported::collect(object, body)?])? == 1)
+    }
     /// What is not sealed under the store's current key.
     fn outdated(&self) -> StoreResult<Amount>;
     /// Durably seals anew, under the current key, whatever is not. Objects that cannot be read are

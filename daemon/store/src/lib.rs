@@ -2,7 +2,7 @@
 //!
 //! Synchronous and free of transport: every call blocks until the disk has answered. Read it in
 //! this order: [`fs`] and [`durable`] (what "acknowledged" rests on), [`root`] and [`vault`] (keys
-//! and catalogue), [`kind`] (what every store kind implements), [`documents`]; [`archive`].
+//! and catalogue), [`kind`] (what every store kind implements), [`documents`], [`databases`]; [`archive`].
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -10,6 +10,7 @@
 pub mod archive;
 pub mod catalogue;
 pub mod clock;
+pub mod databases;
 pub mod documents;
 pub mod durable;
 pub mod error;
@@ -19,6 +20,7 @@ pub mod id;
 pub mod key_source;
 pub mod keys;
 pub mod kind;
+pub mod maintenance;
 mod public_file;
 pub mod root;
 pub mod rotation;

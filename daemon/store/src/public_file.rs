@@ -12,7 +12,10 @@ use crate::{
 /// The format of these files that this build reads and writes.
 const FORMAT: u32 = 1;
 
-/// Each has a few hundred bytes.
+/// The field that says so.
+pub(crate) const FORMAT_FIELD: &str = "format";
+
+/// Most have a few hundred bytes.
 const LIMIT: u64 = 64 << 10;
 
 /// Looked at before the rest, whose fields a later format may name otherwise.
@@ -30,7 +33,16 @@ struct File<'a, T> {
 
 /// Reads a file; `None` where there is none, damage where it cannot be understood.
 pub(crate) fn read<T: DeserializeOwned>(root: &DataRoot, file: &str) -> StoreResult<Option<T>> {
-    let Some(bytes) = durable::read(root.fs(), &root.file(file), LIMIT)? else {
+    read_within(root, file, LIMIT)
+}
+
+/// The same for a file of at most `limit` bytes.
+pub(crate) fn read_within<T: DeserializeOwned>(
+    root: &DataRoot,
+    file: &str,
+    limit: u64,
+) -> StoreResult<Option<T>> {
+    let Some(bytes) = durable::read(root.fs(), &root.file(file), limit)? else {
         return Ok(None);
     };
     let damaged = |error| StoreError::damaged(file, error);

@@ -10,13 +10,14 @@ mod moving;
 mod opening;
 mod recovery;
 mod reencryption;
+pub(crate) mod reserving;
 mod rotating;
 mod staging;
 mod stores;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU8},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, atomic::AtomicU8},
 };
 
 use vault_crypto::{Fingerprint, KeyId, KeyPurpose, KeyTable, NameKey, StorageKey, VaultId};
@@ -34,6 +35,7 @@ use self::stores::OpenStore;
 use crate::{
     catalogue::{Catalogue, StoreRecord},
     clock::Clock,
+    databases::{Stop, StopReason},
     error::{StoreError, StoreResult},
     header::{ExportRecord, Header},
     id::StoreId,
@@ -96,6 +98,8 @@ struct State {
     catalogue: Catalogue,
     /// Keys of stores that are not there any more, to be destroyed.
     orphans: Vec<KeyId>,
+    /// Stop the imports under way, which work on stores that are not open.
+    imports: Vec<Weak<Stop>>,
     open: HashMap<StoreId, Arc<OpenStore>>,
 }
 
@@ -223,14 +227,18 @@ impl Vault {
         Ok(())
     }
 
-    /// Ends every watch and refuses further calls. Every key is dropped, but for those that a call
+    /// Ends every watch and import, and refuses further calls. Every key is dropped, but for those that a call
     /// in flight is using: they go with it.
     pub fn close(&self) {
-        let open = {
+        let (open, imports) = {
             let mut state = lock(&self.state);
             state.keys = None;
-            std::mem::take(&mut state.open)
+            let imports = std::mem::take(&mut state.imports);
+            (std::mem::take(&mut state.open), imports)
         };
+        for stop in imports.iter().filter_map(Weak::upgrade) {
+            stop.stop(StopReason::Closed);
+        }
         for store in open.values() {
             store.close();
         }

@@ -4,7 +4,7 @@ use std::io;
 
 use vault_crypto::PassphraseError;
 
-use crate::error::StoreError;
+use crate::{error::StoreError, id::StoreName};
 
 /// See the variants. Nothing is acknowledged of the work as a whole.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -18,6 +18,17 @@ pub enum ArchiveError {
     /// An archive of a later version.
     #[error("the archive has format {0}, which this version does not know")]
     UnknownFormat(u64),
+    /// An archive with a store of a kind that came later.
+    #[error(
+        "store `{store}` in the archive is of the kind `{kind}`, which this version does not know: \
+         a later version restores it"
+    )]
+    UnknownKind {
+        /// The store.
+        store: StoreName,
+        /// Its kind, as it may be shown.
+        kind: String,
+    },
     /// It is sealed, and nothing was given to open it.
     #[error("the archive is sealed: it takes a passphrase or an identity to open it")]
     NeedsKey,
@@ -52,6 +63,25 @@ pub enum ArchiveError {
 impl ArchiveError {
     pub(super) fn io(error: &io::Error) -> Self {
         Self::Io(error.kind(), error.to_string())
+    }
+
+    /// As an error of the stream that gives a body; [`ArchiveError::of_body`] takes it out again.
+    pub(super) fn into_body(self) -> io::Error {
+        let kind = match &self {
+            Self::Io(kind, _) => *kind,
+            Self::Damaged(_) => io::ErrorKind::InvalidData,
+            _ => io::ErrorKind::Other,
+        };
+        io::Error::new(kind, self)
+    }
+
+    /// Why the stream that gives a body failed.
+    pub(super) fn of_body(error: io::Error) -> Self {
+        let failed = error.downcast().or_else(|error| {
+            let failed = error.downcast().map(Self::Store);
+            failed.map_err(|error| Self::io(&error))
+        });
+        failed.unwrap_or_else(|error| error)
     }
 
     /// What sealing or opening says, besides that a key is wrong, is about the file.

@@ -1,31 +1,35 @@
 //! Writing an archive.
 
-use std::io::Write;
+use std::io::{Read, Write};
 
 use vault_crypto::ContentHash;
 
 use super::{
-    ArchiveError, Form, Report, Summary, Tally, layout,
+    ArchiveError, Form, Report, Summary, Tally,
+    body::{Body, Piece},
+    layout,
     manifest::{Manifest, Object, StorePart},
     sink::Sink,
 };
 use crate::{
     error::{StoreError, StoreResult},
+    id::StoreName,
     kind::Snapshot,
     vault::Vault,
 };
 
-/// Writes every object of every store, each store as of one moment, whatever is written meanwhile.
-/// Changes nothing. The file is whole once this has returned `Ok`; cut short, it reads as such.
+/// Writes every object of every store, or of these, each store as of one moment, whatever is written
+/// meanwhile. Changes nothing. The file is whole once this has returned `Ok`; cut short, it reads as such.
 ///
 /// A store with an object that cannot be read is not exported: the error names the object.
 pub fn export<W: Write>(
     vault: &Vault,
     out: W,
     form: &Form<'_>,
+    only: Option<&[StoreName]>,
     report: &mut Report<'_>,
 ) -> Result<Summary, ArchiveError> {
-    let (stores, snapshots): (Vec<_>, Vec<_>) = take(vault)?.into_iter().unzip();
+    let (stores, snapshots): (Vec<_>, Vec<_>) = take(vault, only)?.into_iter().unzip();
     let manifest = Manifest::new(vault.id(), vault.now_ms(), stores);
     let encoded = manifest.encode()?;
     let sha256 = ContentHash::of(&encoded);
@@ -34,27 +38,27 @@ pub fn export<W: Write>(
 
     let mut out = Sink::new(out, form)?;
     let head = layout::manifest_head(encoded.len() as u64, &sha256.to_string(), time);
-    write(&mut out, &head, &encoded)?;
+    write(&mut out, &[&head, &encoded, padding(encoded.len() as u64)])?;
     drop(encoded);
+    let mut piece = Piece::new();
     let mut tally = Tally::new(report, &summary);
     for ((number, store), snapshot) in manifest.stores.iter().enumerate().zip(snapshots) {
         tally.add(&store.name, 0, 0)?;
         for (index, object) in store.list.iter().enumerate() {
-            let body = snapshot.read(index)?.body;
-            if !object.matches(&body) {
+            let head = layout::entry_head(&object.path, (number, index), object.size, time);
+            write(&mut out, &[&head])?;
+            let mut body = Body::new(snapshot.body(index)?, &mut tally, &store.name);
+            if !copy(&mut body, object, &mut piece, &mut out)? {
                 let object = format!("`{}` in store `{}`", object.id, store.name);
                 let detail = "its hash does not fit its content";
                 return Err(StoreError::damaged(object, detail).into());
             }
-            let head = layout::entry_head(&object.path, (number, index), object.size, time);
-            write(&mut out, &head, &body)?;
-            tally.add(&store.name, 1, object.size)?;
+            body.done()?;
         }
         // What was kept aside for this store is of no more use.
         drop(snapshot);
     }
-    let end = out.write_all(&layout::END);
-    end.map_err(|error| ArchiveError::io(&error))?;
+    write(&mut out, &[&layout::END])?;
     out.finish()?;
     Ok(summary)
 }
@@ -62,28 +66,37 @@ pub fn export<W: Write>(
 type Taken = (StorePart, Box<dyn Snapshot>);
 
 /// Every store as of one moment each, and what the manifest says of it.
-fn take(vault: &Vault) -> Result<Vec<Taken>, ArchiveError> {
+fn take(vault: &Vault, only: Option<&[StoreName]>) -> Result<Vec<Taken>, ArchiveError> {
+    let mut records = vault.stores();
+    if let Some(only) = only {
+        records.retain(|record| only.contains(&record.name));
+        let there = |name: &&StoreName| records.iter().any(|record| record.name == **name);
+        if let Some(missing) = only.iter().find(|name| !there(name)) {
+            return Err(StoreError::NoSuchStore(missing.to_string()).into());
+        }
+    }
     let mut stores = Vec::new();
-    for record in vault.stores() {
+    for record in records {
         let taken: StoreResult<_> = vault
             .open_store(&record.name)
             .and_then(|store| store.snapshot());
         let snapshot = match taken {
             Ok(snapshot) => snapshot,
             // Removed since the stores were listed.
-            Err(StoreError::NoSuchStore(_)) => continue,
+            Err(StoreError::NoSuchStore(_)) if only.is_none() => continue,
             Err(error) => return Err(error.into()),
         };
         let amount = snapshot.amount();
         let mut list = Vec::new();
         while let Some(entry) = snapshot.entry(list.len())? {
-            list.push(Object::of(&record.name, entry)?);
+            list.push(Object::of((record.kind, &record.name), entry)?);
         }
         let part = StorePart {
             name: record.name,
             kind: record.kind,
             protection: record.protection,
             size_class: record.size_class,
+            database: record.database,
             revision: snapshot.revision(),
             objects: amount.objects,
             bytes: amount.bytes,
@@ -94,10 +107,35 @@ fn take(vault: &Vault) -> Result<Vec<Taken>, ArchiveError> {
     Ok(stores)
 }
 
-fn write(out: &mut impl Write, head: &[u8], content: &[u8]) -> Result<(), ArchiveError> {
-    let padding = layout::padding(content.len() as u64);
-    out.write_all(head)
-        .and_then(|()| out.write_all(content))
-        .and_then(|()| out.write_all(&layout::END[..padding]))
-        .map_err(|error| ArchiveError::io(&error))
+/// Writes a body, with what follows it. Returns whether it is the one that the manifest says;
+/// otherwise the archive is cut short in it.
+fn copy(
+    body: &mut Body<'_, '_, '_, impl Read>,
+    object: &Object,
+    piece: &mut Piece,
+    out: &mut impl Write,
+) -> Result<bool, ArchiveError> {
+    let mut check = object.check_body();
+    while let Some(piece) = piece.next(body)? {
+        if !check.add(piece) {
+            return Ok(false);
+        }
+        write(out, &[piece])?;
+    }
+    if !check.finish() {
+        return Ok(false);
+    }
+    write(out, &[padding(object.size)])?;
+    Ok(true)
+}
+
+/// The zeros that follow a content of `size` bytes.
+fn padding(size: u64) -> &'static [u8] {
+    &layout::END[..layout::padding(size)]
+}
+
+fn write(out: &mut impl Write, parts: &[&[u8]]) -> Result<(), ArchiveError> {
+    let mut parts = parts.iter();
+    let written = parts.try_for_each(|part| out.write_all(part));
+    written.map_err(|error| ArchiveError::io(&error))
 }

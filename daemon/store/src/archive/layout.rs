@@ -24,6 +24,9 @@ pub(super) const END: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
 /// Longest name that stands in a header itself.
 const NAME_LIMIT: usize = 100;
 
+/// Largest size that a header itself can tell.
+const SIZE_LIMIT: u64 = 0o777_7777_7777;
+
 /// Latest time a header can tell, in seconds since 1970.
 pub(super) const LATEST: u64 = 0o777_7777_7777;
 
@@ -47,12 +50,11 @@ fn header(kind: EntryType, name: &str, size: u64, time: u64) -> [u8; BLOCK] {
     *header.as_bytes()
 }
 
-/// An extended header of one record, with the record in it.
-fn extended(name: &str, key: &str, value: &str, time: u64) -> Vec<u8> {
-    let record = record(key, value);
-    let mut bytes = header(EntryType::XHeader, name, record.len() as u64, time).to_vec();
-    bytes.extend_from_slice(record.as_bytes());
-    bytes.resize(bytes.len() + padding(record.len() as u64), 0);
+/// An extended header, with these records in it.
+fn extended(name: &str, records: &str, time: u64) -> Vec<u8> {
+    let mut bytes = header(EntryType::XHeader, name, records.len() as u64, time).to_vec();
+    bytes.extend_from_slice(records.as_bytes());
+    bytes.resize(bytes.len() + padding(records.len() as u64), 0);
     bytes
 }
 
@@ -79,22 +81,31 @@ pub(super) fn padding(size: u64) -> usize {
 /// What stands before the manifest: its hash, too, since nothing else vouches for it in a file in
 /// the clear.
 pub(super) fn manifest_head(size: u64, sha256: &str, time: u64) -> Vec<u8> {
-    let comment = format!("sha256:{sha256}");
-    let mut bytes = extended(BEGINNING, "comment", &comment, time);
+    let comment = record("comment", &format!("sha256:{sha256}"));
+    let mut bytes = extended(BEGINNING, &comment, time);
     bytes.extend(header(EntryType::Regular, MANIFEST, size, time));
     bytes
 }
 
 /// What stands before an object's body.
 pub(super) fn entry_head(path: &str, place: Place, size: u64, time: u64) -> Vec<u8> {
-    if path.len() <= NAME_LIMIT {
-        return header(EntryType::Regular, path, size, time).to_vec();
-    }
-    // Programs that do not know extended headers see a name of its own for each.
+    let (mut name, mut size_there, mut records) = (path.to_owned(), size, String::new());
     let (store, object) = place;
-    let mut bytes = extended(&format!("pax/{store}/{object}"), "path", path, time);
-    let short = format!("long/{store}/{object}");
-    bytes.extend(header(EntryType::Regular, &short, size, time));
+    if path.len() > NAME_LIMIT {
+        // Programs that do not know extended headers see a name of its own for each.
+        name = format!("long/{store}/{object}");
+        records += &record("path", path);
+    }
+    if size > SIZE_LIMIT {
+        size_there = 0;
+        records += &record("size", &size.to_string());
+    }
+    let entry = header(EntryType::Regular, &name, size_there, time);
+    if records.is_empty() {
+        return entry.to_vec();
+    }
+    let mut bytes = extended(&format!("pax/{store}/{object}"), &records, time);
+    bytes.extend(entry);
     bytes
 }
 
@@ -144,6 +155,25 @@ mod tests {
             let head = manifest_head(size, &"0".repeat(64), LATEST);
             let head: &[u8; MANIFEST_HEAD] = head[..].try_into().expect("three blocks");
             assert_eq!(parse_manifest_head(head), Some((size, LATEST)));
+        }
+    }
+
+    #[test]
+    fn names_and_sizes_that_no_header_holds_are_read_from_records() {
+        let long = "x/".repeat(80) + "x";
+        for path in ["short", &long] {
+            for size in [0, SIZE_LIMIT, SIZE_LIMIT + 1, 1 << 47] {
+                let head = entry_head(path, (1, 2), size, 5);
+                let mut archive = tar::Archive::new(&head[..]);
+                let mut entries = archive.entries().expect("a tar file");
+                let entry = entries.next().expect("an entry").expect("well formed");
+                assert_eq!(
+                    (entry.size(), &*entry.path_bytes()),
+                    (size, path.as_bytes())
+                );
+                let plain = path.len() <= NAME_LIMIT && size <= SIZE_LIMIT;
+                assert_eq!(head.len() == BLOCK, plain);
+            }
         }
     }
 

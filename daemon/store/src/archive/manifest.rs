@@ -2,21 +2,31 @@
 
 use std::collections::HashSet;
 
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Serialize,
+    de::{
+        IntoDeserializer as _,
+        value::{Error as ValueError, StrDeserializer},
+    },
+};
 use serde_json::value::RawValue;
-use vault_crypto::{ContentHash, VaultId, envelope};
+use vault_crypto::{ContentHash, ContentHasher, VaultId, envelope};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::{ArchiveError, StoreSummary, Summary, layout, names};
 use crate::{
-    catalogue::{Kind, Protection},
+    catalogue::{DatabaseOptions, Kind, Protection},
     documents::REVISION_LIMIT,
     id::{Revision, StoreName},
     kind::{Entry, implementation},
     size_class::SizeClass,
 };
 
-const FORMAT: u64 = 1;
+/// Of an archive of documents alone.
+const DOCUMENTS_ONLY: u64 = 1;
+
+/// Of one that holds stores of other kinds, too.
+const ANY_KIND: u64 = 2;
 
 /// Longest manifest, in bytes.
 pub(super) const LIMIT: u64 = 1 << 30;
@@ -36,6 +46,8 @@ pub(super) struct StorePart {
     pub(super) kind: Kind,
     pub(super) protection: Protection,
     pub(super) size_class: SizeClass,
+    #[serde(default, skip_serializing_if = "DatabaseOptions::is_default")]
+    pub(super) database: DatabaseOptions,
     /// The newest change, of documents deleted since, too.
     pub(super) revision: Revision,
     pub(super) objects: u64,
@@ -71,13 +83,44 @@ struct Beginning {
     format: u64,
 }
 
+/// Enough of a manifest with kinds of whatever version.
+#[derive(Deserialize)]
+struct Kinds {
+    stores: Vec<OfKind>,
+}
+
+#[derive(Deserialize)]
+struct OfKind {
+    name: StoreName,
+    kind: String,
+}
+
+impl Kinds {
+    /// The first store of a kind that is not known.
+    fn unknown(bytes: &[u8]) -> Option<ArchiveError> {
+        let Self { stores } = serde_json::from_slice(bytes).ok()?;
+        let unknown = |store: &OfKind| {
+            let kind: StrDeserializer<'_, ValueError> = store.kind.as_str().into_deserializer();
+            Kind::deserialize(kind).is_err()
+        };
+        let OfKind { name, kind } = stores.into_iter().find(unknown)?;
+        Some(ArchiveError::UnknownKind {
+            store: name,
+            kind: kind.escape_debug().take(80).collect(),
+        })
+    }
+}
+
 impl Object {
-    pub(super) fn of(store: &StoreName, entry: Entry) -> Result<Self, ArchiveError> {
+    pub(super) fn of(
+        (kind, store): (Kind, &StoreName),
+        entry: Entry,
+    ) -> Result<Self, ArchiveError> {
         let metadata = String::from_utf8(entry.metadata)
             .ok()
             .and_then(|text| RawValue::from_string(text).ok());
         Ok(Self {
-            path: names::path(store, &entry.id, &entry.content_type),
+            path: names::path(kind, store, &entry.id, &entry.content_type),
             revision: entry.revision,
             size: entry.size,
             sha256: entry.sha256.to_string(),
@@ -87,9 +130,42 @@ impl Object {
         })
     }
 
-    /// Whether this is the body.
-    pub(super) fn matches(&self, body: &[u8]) -> bool {
-        self.size == body.len() as u64 && self.sha256 == ContentHash::of(body).to_string()
+    /// Finds out whether a body is the one that is meant.
+    pub(super) fn check_body(&self) -> BodyCheck<'_> {
+        BodyCheck {
+            object: self,
+            left: self.size,
+            hasher: ContentHasher::new(),
+        }
+    }
+}
+
+/// Compares a body with what the manifest says, piece by piece.
+pub(super) struct BodyCheck<'a> {
+    object: &'a Object,
+    left: u64,
+    hasher: ContentHasher,
+}
+
+impl BodyCheck<'_> {
+    /// How many bytes there must still be.
+    pub(super) const fn left(&self) -> u64 {
+        self.left
+    }
+
+    /// Takes the next piece. Returns whether there may be that much.
+    pub(super) fn add(&mut self, piece: &[u8]) -> bool {
+        let Some(left) = self.left.checked_sub(piece.len() as u64) else {
+            return false;
+        };
+        self.left = left;
+        self.hasher.update(piece);
+        true
+    }
+
+    /// Whether the pieces were the body.
+    pub(super) fn finish(self) -> bool {
+        self.left == 0 && self.hasher.finish().to_string() == self.object.sha256
     }
 }
 
@@ -100,7 +176,12 @@ fn damaged(what: &str) -> ArchiveError {
 impl Manifest {
     pub(super) fn new(vault: VaultId, created: i64, stores: Vec<StorePart>) -> Self {
         Self {
-            format: FORMAT,
+            // Earlier versions read what they can.
+            format: if stores.iter().all(|store| store.kind == Kind::Documents) {
+                DOCUMENTS_ONLY
+            } else {
+                ANY_KIND
+            },
             vault: vault.to_string(),
             // What a tar header can tell.
             created: created.clamp(0, 1000 * layout::LATEST.cast_signed()),
@@ -131,10 +212,14 @@ impl Manifest {
                 .map(|beginning: Beginning| beginning.format)
                 .ok(),
         };
-        if let Some(later) = format.filter(|format| *format != FORMAT) {
+        if let Some(later) = format.filter(|format| !(DOCUMENTS_ONLY..=ANY_KIND).contains(format)) {
             return Err(ArchiveError::UnknownFormat(later));
         }
-        let manifest = parsed.map_err(|error| damaged(&error.to_string()))?;
+        let manifest = parsed.map_err(|error| {
+            let later = format.filter(|format| *format == ANY_KIND);
+            let unknown = later.and_then(|_| Kinds::unknown(bytes));
+            unknown.unwrap_or_else(|| damaged(&error.to_string()))
+        })?;
         manifest.check()?;
         Ok(manifest)
     }
@@ -149,6 +234,10 @@ impl Manifest {
         }
         if !self.stores.is_sorted_by(|one, next| one.name < next.name) {
             return Err(damaged("its stores are not in order"));
+        }
+        let documents = |store: &StorePart| store.kind == Kind::Documents;
+        if self.format == DOCUMENTS_ONLY && !self.stores.iter().all(documents) {
+            return Err(damaged("its format has stores of documents alone"));
         }
         let mut total = Some((0_u64, 0_u64));
         for store in &self.stores {
@@ -233,17 +322,32 @@ impl StorePart {
 }
 
 impl Object {
+    /// What a store is told of it.
+    pub(super) fn entry(&self, store: &StorePart) -> Result<Entry, ArchiveError> {
+        let metadata = self.metadata.get().as_bytes();
+        let kind = implementation(store.kind);
+        Ok(Entry {
+            id: self.id.clone(),
+            revision: self.revision,
+            content_type: kind.check_import(store.protection, &self.id, metadata)?,
+            size: self.size,
+            sha256: (self.sha256.parse()).map_err(|_| damaged("a hash is malformed"))?,
+            metadata: metadata.to_vec(),
+        })
+    }
+
     fn check(&self, store: &StorePart) -> Result<(), String> {
-        if self.size > envelope::BODY_LIMIT {
+        let kind = implementation(store.kind);
+        if self.size > envelope::BODY_LIMIT && !kind.streams() {
             return Err("no body is that large".to_owned());
         }
         let hash = self.sha256.parse::<ContentHash>();
         if hash.is_ok_and(|hash| hash.to_string() == self.sha256) {
             let metadata = self.metadata.get().as_bytes();
-            let content_type = implementation(store.kind)
+            let content_type = kind
                 .check_import(store.protection, &self.id, metadata)
                 .map_err(|error| error.to_string())?;
-            if self.path == names::path(&store.name, &self.id, &content_type) {
+            if self.path == names::path(store.kind, &store.name, &self.id, &content_type) {
                 return Ok(());
             }
             return Err("its path is wrong".to_owned());

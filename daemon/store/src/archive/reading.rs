@@ -1,6 +1,6 @@
 //! Reading an archive from its beginning to its end, comparing it with what its manifest says.
 
-use std::io::Read;
+use std::io::{self, Read};
 
 use vault_crypto::{ContentHash, Identities};
 use zeroize::Zeroizing;
@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::{
     ArchiveError, Summary,
     layout::{self, BLOCK, MANIFEST_HEAD, Place},
-    manifest::{self, Manifest, Object},
+    manifest::{self, BodyCheck, Manifest, Object},
     source::Source,
 };
 
@@ -55,13 +55,26 @@ pub(super) fn open<'a, R: Read + 'a>(
     Ok((manifest, summary, Reading { source, time }))
 }
 
-impl Reading<'_> {
-    /// Reads the next object, which must be this one.
-    pub(super) fn body(
+impl<'a> Reading<'a> {
+    /// Reads the next object, which must be this one, whole. Its size was checked against a limit.
+    pub(super) fn whole(
         &mut self,
         object: &Object,
         place: Place,
     ) -> Result<Zeroizing<Vec<u8>>, ArchiveError> {
+        let mut bytes = room(object.size, &object.path)?;
+        let mut content = self.body(object, place)?;
+        content.next(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Begins the next object, which must be this one. Its content has to be read to the end before
+    /// anything else is.
+    pub(super) fn body<'r>(
+        &'r mut self,
+        object: &'r Object,
+        place: Place,
+    ) -> Result<Content<'r, 'a>, ArchiveError> {
         let expected = layout::entry_head(&object.path, place, object.size, self.time);
         let mut block = [0; BLOCK];
         for expected in expected.chunks(BLOCK) {
@@ -74,15 +87,12 @@ impl Reading<'_> {
                 )));
             }
         }
-        let body = content(&mut self.source, object.size, &object.path)?;
-        if object.matches(&body) {
-            Ok(body)
-        } else {
-            Err(ArchiveError::Damaged(format!(
-                "`{}` has not the content that the manifest says",
-                object.path
-            )))
-        }
+        Ok(Content {
+            source: &mut self.source,
+            object,
+            check: Some(object.check_body()),
+            right: false,
+        })
     }
 
     /// Makes sure that the archive ends here.
@@ -102,29 +112,97 @@ impl Reading<'_> {
     }
 }
 
-/// The content of an entry, and the zeros behind it. `size` was checked against a limit.
+/// The content of an object. The last of it is given out only once all of it was found right, as is
+/// the end.
+pub(super) struct Content<'r, 'a> {
+    source: &'r mut Source<'a>,
+    object: &'r Object,
+    /// None once it was found right, or reading it has failed.
+    check: Option<BodyCheck<'r>>,
+    right: bool,
+}
+
+impl Content<'_, '_> {
+    /// Fills `buffer` as far as there is something; returns how far.
+    fn next(&mut self, buffer: &mut [u8]) -> Result<usize, ArchiveError> {
+        let name = &self.object.path;
+        let mut check = match self.check.take() {
+            Some(check) => check,
+            None if self.right => return Ok(0),
+            // Not to be taken for the end by whoever tries again.
+            None => return Err(cut_short(name)),
+        };
+        let left = usize::try_from(check.left()).unwrap_or(usize::MAX);
+        let len = left.min(buffer.len());
+        let piece = &mut buffer[..len];
+        if self.source.fill(piece)? != piece.len() {
+            return Err(cut_short(name));
+        }
+        let read = piece.len();
+        if !check.add(piece) || check.left() > 0 {
+            self.check = Some(check);
+            return Ok(read);
+        }
+        padding(self.source, self.object.size, name)?;
+        self.right = check.finish();
+        if self.right {
+            Ok(read)
+        } else {
+            Err(ArchiveError::Damaged(format!(
+                "`{name}` has not the content that the manifest says"
+            )))
+        }
+    }
+}
+
+impl Read for Content<'_, '_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.next(buffer).map_err(ArchiveError::into_body)
+    }
+}
+
+fn cut_short(name: &str) -> ArchiveError {
+    ArchiveError::Damaged(format!("it is cut short in `{name}`"))
+}
+
+/// Room for a content of `size` bytes, which was checked against a limit.
+///
+/// Pages of zeros cost nothing until something is read into them: a short file that claims to hold
+/// much takes as much memory as it has bytes.
+fn room(size: u64, name: &str) -> Result<Zeroizing<Vec<u8>>, ArchiveError> {
+    let size = usize::try_from(size)
+        .map_err(|_| ArchiveError::Damaged(format!("`{name}` is too large for this machine")))?;
+    Ok(Zeroizing::new(vec![0; size]))
+}
+
+/// The content of the manifest, and the zeros behind it.
 fn content(
     source: &mut Source<'_>,
     size: u64,
     name: &str,
 ) -> Result<Zeroizing<Vec<u8>>, ArchiveError> {
-    let size_in_memory = usize::try_from(size)
-        .map_err(|_| ArchiveError::Damaged(format!("`{name}` is too large for this machine")))?;
-    // Pages of zeros cost nothing until something is read into them: a short file that claims to
-    // hold much takes as much memory as it has bytes.
-    let mut bytes = Zeroizing::new(vec![0; size_in_memory]);
+    let mut bytes = room(size, name)?;
+    if source.fill(&mut bytes)? != bytes.len() {
+        return Err(cut_short(name));
+    }
+    padding(source, size, name)?;
+    Ok(bytes)
+}
+
+/// Reads the zeros behind a content.
+fn padding(source: &mut Source<'_>, size: u64, name: &str) -> Result<(), ArchiveError> {
     let mut zeros = [0; BLOCK];
     let zeros = &mut zeros[..layout::padding(size)];
-    let whole = source.fill(&mut bytes)? == bytes.len() && source.fill(zeros)? == zeros.len();
-    if !whole {
-        return Err(ArchiveError::Damaged(format!(
-            "it is cut short in `{name}`"
-        )));
+    if source.fill(zeros)? != zeros.len() {
+        return Err(cut_short(name));
     }
     if zeros.iter().any(|byte| *byte != 0) {
         return Err(ArchiveError::Damaged(format!(
             "what follows `{name}` is damaged"
         )));
     }
-    Ok(bytes)
+    Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,12 +6,14 @@ use vault_crypto::Identities;
 
 use super::{
     ArchiveError, Report, Summary, Tally,
+    body::{Body, Piece},
     manifest::{Manifest, StorePart},
     reading::{self, Reading},
 };
 use crate::{
     catalogue::StoreRecord,
-    kind::{Exported, Store},
+    error::StoreError,
+    kind::{Exported, Store, implementation},
     vault::{NewStore, Vault},
 };
 
@@ -61,7 +63,12 @@ pub fn restore<R: Read>(
     for (number, part) in manifest.stores.iter().enumerate() {
         tally.add(&part.name, 0, 0)?;
         let store = open_or_create(vault, part)?;
-        unchanged += restore_store(&*store, (number, part), &mut reading, &mut tally)?;
+        let restore = if implementation(part.kind).streams() {
+            restore_streams
+        } else {
+            restore_groups
+        };
+        unchanged += restore(&*store, (number, part), &mut reading, &mut tally)?;
     }
     reading.finish()?;
     Ok(Restored { summary, unchanged })
@@ -83,6 +90,9 @@ fn check(vault: &Vault, manifest: &Manifest, merge: bool) -> Result<(), ArchiveE
             return Err(conflict(
                 "the vault's store of this name is of another kind or protection".to_owned(),
             ));
+        }
+        if implementation(part.kind).streams() {
+            continue;
         }
         let class = there.map_or(part.size_class, |record| record.size_class);
         let limit = vault.limit(class);
@@ -107,13 +117,14 @@ fn open_or_create(vault: &Vault, part: &StorePart) -> Result<Arc<dyn Store>, Arc
             kind: part.kind,
             protection: part.protection,
             size_class: part.size_class,
+            database: part.database.clone(),
         })?;
     }
     Ok(vault.open_store(&part.name)?)
 }
 
 /// Returns how many objects were there already.
-fn restore_store(
+fn restore_groups(
     store: &dyn Store,
     (number, part): (usize, &StorePart),
     reading: &mut Reading<'_>,
@@ -133,12 +144,37 @@ fn restore_store(
                 id: object.id.clone(),
                 revision: object.revision,
                 metadata: object.metadata.get().as_bytes().to_vec(),
-                body: reading.body(object, (number, index))?,
+                body: reading.whole(object, (number, index))?,
             });
         }
         let count = group.len() as u64;
         unchanged += store.import(group)?;
         tally.add(&part.name, count, bytes)?;
+    }
+    Ok(unchanged)
+}
+
+/// The same, of objects of any size.
+fn restore_streams(
+    store: &dyn Store,
+    (number, part): (usize, &StorePart),
+    reading: &mut Reading<'_>,
+    tally: &mut Tally<'_, '_>,
+) -> Result<u64, ArchiveError> {
+    let mut unchanged = 0;
+    let mut piece = Piece::new();
+    for (index, object) in part.list.iter().enumerate() {
+        let entry = object.entry(part)?;
+        let content = reading.body(object, (number, index))?;
+        let mut body = Body::new(content, tally, &part.name);
+        let imported = store.import_stream(entry, &mut body);
+        let unfit = matches!(imported, Err(StoreError::InvalidArgument(_)));
+        if imported.is_ok() || unfit {
+            // What the store had no need of is checked all the same. Damage may be why it is unfit.
+            piece.drain(&mut body)?;
+        }
+        unchanged += u64::from(imported.map_err(|error| body.failure(error))?);
+        body.done()?;
     }
     Ok(unchanged)
 }

@@ -4,7 +4,11 @@ use std::io::Read;
 
 use vault_crypto::Identities;
 
-use super::{ArchiveError, Report, Summary, Tally, reading};
+use super::{
+    ArchiveError, Report, Summary, Tally,
+    body::{Body, Piece},
+    reading,
+};
 
 /// Reads an archive of whatever form to its end. What it returns was found there, every byte of it.
 pub fn verify<R: Read>(
@@ -13,12 +17,15 @@ pub fn verify<R: Read>(
     report: &mut Report<'_>,
 ) -> Result<Summary, ArchiveError> {
     let (manifest, summary, mut reading) = reading::open(input, identities)?;
+    let mut piece = Piece::new();
     let mut tally = Tally::new(report, &summary);
     for (number, store) in manifest.stores.iter().enumerate() {
         tally.add(&store.name, 0, 0)?;
         for (index, object) in store.list.iter().enumerate() {
-            reading.body(object, (number, index))?;
-            tally.add(&store.name, 1, object.size)?;
+            let content = reading.body(object, (number, index))?;
+            let mut body = Body::new(content, &mut tally, &store.name);
+            piece.drain(&mut body)?;
+            body.done()?;
         }
     }
     reading.finish()?;

@@ -10,6 +10,7 @@
 
 use std::{
     collections::HashMap,
+    io::{Cursor, Read},
     sync::{Arc, Mutex, MutexGuard, Weak},
 };
 
@@ -27,7 +28,7 @@ use super::{
 use crate::{
     error::{StoreError, StoreResult},
     id::{DocumentId, Revision},
-    kind::{Amount, Entry, Exported, Snapshot},
+    kind::{Amount, Entry, Snapshot, no_object},
     vault::lock,
 };
 
@@ -154,17 +155,12 @@ impl Snapshot for DocumentSnapshot {
         }))
     }
 
-    fn read(&self, index: usize) -> StoreResult<Exported> {
+    /// In memory as a whole: an envelope vouches for all of its content at once.
+    fn body(&self, index: usize) -> StoreResult<Box<dyn Read + '_>> {
         let found = self.moment.heads.get(index);
-        let (name, head) = found.ok_or_else(|| {
-            StoreError::InvalidArgument(format!("the snapshot has no object {index}"))
-        })?;
-        Ok(Exported {
-            id: head.id.as_str().to_owned(),
-            revision: head.revision,
-            metadata: self.metadata(head)?,
-            body: self.inner.body_as_of(&self.moment, name, head)?,
-        })
+        let (name, head) = found.ok_or_else(|| no_object(index))?;
+        let body = self.inner.body_as_of(&self.moment, name, head)?;
+        Ok(Box::new(Cursor::new(body)))
     }
 }
 

@@ -152,6 +152,7 @@ impl Vault {
             Tombstone::remove(&root)?;
         }
         Self::assemble(root, header, keys, catalogue, (rotation, salt), options)
+            .inspect(Self::clear_unpublished)
     }
 
     fn read_catalogue(
@@ -247,6 +248,7 @@ impl Vault {
                 salt,
                 catalogue,
                 orphans: Vec::new(),
+                imports: Vec::new(),
                 open: HashMap::new(),
             }),
             rotating: Mutex::default(),

@@ -9,7 +9,8 @@ use vault_crypto::KeyPurpose;
 
 use super::{State, Vault, lock};
 use crate::{
-    catalogue::{Kind, Protection, StoreRecord},
+    catalogue::{DatabaseOptions, Kind, Protection, StoreRecord},
+    databases::Database,
     documents::DocumentStore,
     error::{StoreError, StoreResult},
     id::{StoreId, StoreName},
@@ -84,6 +85,8 @@ pub struct NewStore {
     pub protection: Protection,
     /// Largest body.
     pub size_class: SizeClass,
+    /// Of a database; the default for others.
+    pub database: DatabaseOptions,
 }
 
 impl Vault {
@@ -104,6 +107,7 @@ impl Vault {
             kind: new.kind,
             protection: new.protection,
             size_class: new.size_class,
+            database: new.database,
         };
         let purpose = KeyPurpose::store(&record.id.to_string());
         let keys = state.keys()?;
@@ -192,11 +196,46 @@ impl Vault {
                     kind: Kind::Documents,
                     protection: Protection::Protected,
                     size_class: SizeClass::default(),
+                    database: DatabaseOptions::default(),
                 },
             )?,
         };
         let store = self.open_in(state, &record)?;
         as_documents(store).ok_or_else(|| wrong_kind(name))
+    }
+
+    /// Opens the database of this name.
+    pub fn database(&self, name: &StoreName) -> StoreResult<Arc<Database>> {
+        let store: Arc<dyn Any + Send + Sync> = self.open_store(name)?;
+        let wrong = |_| StoreError::InvalidArgument(format!("store `{name}` is no database"));
+        store.downcast().map_err(wrong)
+    }
+
+    /// The database of this name, where it is open already. `None` decides nothing else.
+    pub fn database_if_open(&self, name: &StoreName) -> Option<Arc<Database>> {
+        let state = lock(&self.state);
+        let record = state.catalogue.find(name)?;
+        let store: Arc<dyn Any + Send + Sync> = state.open.get(&record.id)?.ready()?;
+        store.downcast().ok()
+    }
+
+    /// Durably changes what is declared of a database.
+    pub fn configure_database(
+        &self,
+        name: &StoreName,
+        change: impl FnOnce(&mut DatabaseOptions),
+    ) -> StoreResult<()> {
+        let database = self.database(name)?;
+        let mut state = self.state()?;
+        self.settle(&mut state)?;
+        let record = find(&state, name)?;
+        let mut options = record.database.clone();
+        change(&mut options);
+        state.with_catalogue(|catalogue, ring| {
+            catalogue.configure(&self.root, self.id, ring, (record.id, &options))
+        })?;
+        database.configure(options);
+        Ok(())
     }
 
     /// Opens the store of this name, of whatever kind.
@@ -231,7 +270,11 @@ impl Vault {
         open.get(|| implementation(context.record.kind).open(context))
     }
 
-    fn context(&self, state: &mut State, record: &StoreRecord) -> StoreResult<StoreContext> {
+    pub(super) fn context(
+        &self,
+        state: &mut State,
+        record: &StoreRecord,
+    ) -> StoreResult<StoreContext> {
         let purpose = KeyPurpose::store(&record.id.to_string());
         let keys = state.keys()?;
         if keys.table.find(&purpose).is_none() {

@@ -135,7 +135,7 @@ fn progress_adds_up_and_can_be_stopped() {
         assert_eq!(progress.bytes_total, summary.bytes);
         ControlFlow::Continue(())
     };
-    export(&vault, io::sink(), &Form::Tar, &mut note).expect("exported");
+    export(&vault, io::sink(), &Form::Tar, None, &mut note).expect("exported");
     verify(&archive[..], None, &mut note).expect("whole");
     assert!(reports.contains(&(summary.objects, summary.bytes)));
     let half = reports.len() / 2;
@@ -146,7 +146,7 @@ fn progress_adds_up_and_can_be_stopped() {
         _ => ControlFlow::Continue(()),
     };
     for stopped in [
-        export(&vault, io::sink(), &Form::Tar, &mut stop),
+        export(&vault, io::sink(), &Form::Tar, None, &mut stop),
         verify(&archive[..], None, &mut stop),
     ] {
         assert!(matches!(stopped, Err(ArchiveError::Stopped)));
@@ -202,7 +202,7 @@ fn an_export_amid_writers_is_of_one_moment() {
                 moved += 1;
                 ControlFlow::Continue(())
             };
-            let summary = export(&disk.vault, &mut out, &Form::Tar, &mut wait);
+            let summary = export(&disk.vault, &mut out, &Form::Tar, None, &mut wait);
             if summary.is_err() {
                 done.store(true, Ordering::Release);
             }

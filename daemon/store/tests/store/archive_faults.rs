@@ -163,7 +163,7 @@ fn every_failure_amid_an_export_is_reported() {
             let store = vault.documents(&name("notes")).expect("open");
             let mut out = Vec::new();
             faulty.strike(call, fault);
-            let done = export(&vault, &mut out, &Form::Tar, &mut |_| {
+            let done = export(&vault, &mut out, &Form::Tar, None, &mut |_| {
                 // So that a copy has to be kept.
                 writes += usize::from(store.delete(&id("c"), Precondition::Present).is_ok());
                 ControlFlow::Continue(())

@@ -9,7 +9,7 @@ use std::{
 use vault_store::{
     SizeClass,
     archive::{ArchiveError, RestoreOptions, restore},
-    catalogue::{Kind, Protection},
+    catalogue::{DatabaseOptions, Kind, Protection},
     documents::{Content, DocumentStore, Precondition},
     kind::Store as _,
     vault::NewStore,
@@ -146,6 +146,7 @@ fn stores_that_do_not_fit_are_refused_before_anything_is_written() {
             kind: Kind::Documents,
             protection: Protection::Protected,
             size_class: SizeClass::Auth,
+            database: DatabaseOptions::default(),
         },
     ];
     for new in conflicting {

@@ -128,7 +128,9 @@ pub(crate) fn exported(vault: &Vault, form: usize) -> (Vec<u8>, Summary) {
         }),
     };
     let mut out = Vec::new();
-    let summary = export(vault, &mut out, &form, &mut |_| ControlFlow::Continue(()));
+    let summary = export(vault, &mut out, &form, None, &mut |_| {
+        ControlFlow::Continue(())
+    });
     (out, summary.expect("exported"))
 }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use vault_store::{
-    DataRoot, DiskFileSystem, Vault, catalogue::Protection, documents::DocumentStore,
+    DataRoot, DiskFileSystem, FileSystem, Vault, catalogue::Protection, documents::DocumentStore,
 };
 
 use super::{
@@ -24,9 +24,14 @@ pub(crate) struct OnDisk {
 
 impl OnDisk {
     pub(crate) fn new() -> Self {
+        Self::through(Arc::new(DiskFileSystem))
+    }
+
+    /// The same, reached through a file system of one's own.
+    pub(crate) fn through(fs: Arc<dyn FileSystem>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let fixture = Fixture::new();
-        let root = DataRoot::new(Arc::new(DiskFileSystem), folder.path().to_owned());
+        let root = DataRoot::new(fs, folder.path().to_owned());
         let vault = Vault::create(root, &fixture.keyring, fixture.options()).expect("a new vault");
         Self {
             folder,

@@ -4,7 +4,10 @@ use std::{
     collections::HashSet,
     io::{self, ErrorKind, Write},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use vault_store::fs::{EntryKind, FileSystem, NewFile, OpenFile};
@@ -72,6 +75,8 @@ pub(crate) struct FaultyFileSystem {
     inner: Arc<dyn FileSystem>,
     simulated: Option<SimulatedFileSystem>,
     plan: Arc<Mutex<Plan>>,
+    /// Bytes that it says can still be written.
+    free: Arc<AtomicU64>,
 }
 
 impl FaultyFileSystem {
@@ -80,6 +85,7 @@ impl FaultyFileSystem {
             inner,
             simulated,
             plan: Arc::default(),
+            free: Arc::new(AtomicU64::new(u64::MAX)),
         }
     }
 
@@ -93,6 +99,11 @@ impl FaultyFileSystem {
             fault: Some((call, fault)),
             ..Plan::default()
         };
+    }
+
+    /// From now on, so many bytes can still be written, as far as it says.
+    pub(crate) fn set_free_space(&self, bytes: u64) {
+        self.free.store(bytes, Ordering::Relaxed);
     }
 
     /// Repairs the disk; says what became of the plan.
@@ -191,6 +202,10 @@ impl FileSystem for FaultyFileSystem {
                     simulated.failed_sync(path);
                 }
             })
+    }
+
+    fn free_space(&self, _directory: &Path) -> io::Result<u64> {
+        Ok(self.free.load(Ordering::Relaxed))
     }
 }
 

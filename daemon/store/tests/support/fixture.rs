@@ -7,7 +7,7 @@ use std::{
 
 use vault_store::{
     Clock, DataRoot, DocumentId, FileSystem, OpenError, SizeClass, StoreName, Vault,
-    catalogue::{Kind, Protection},
+    catalogue::{DatabaseOptions, Kind, Protection},
     documents::{Change, Content, DocumentStore, Precondition, Write},
     header::Header,
     vault::{NewStore, VaultOptions},
@@ -148,6 +148,7 @@ pub(crate) fn new_store(text: &str, protection: Protection) -> NewStore {
         kind: Kind::Documents,
         protection,
         size_class: SizeClass::Card,
+        database: DatabaseOptions::default(),
     }
 }
 

@@ -292,6 +292,10 @@ impl FileSystem for SimulatedFileSystem {
         });
         Ok(())
     }
+
+    fn free_space(&self, _directory: &Path) -> io::Result<u64> {
+        Ok(u64::MAX)
+    }
 }
 
 struct Written {

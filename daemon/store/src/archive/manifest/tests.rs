@@ -116,14 +116,14 @@ fn a_manifest_that_contradicts_itself_is_damaged() {
 
 #[test]
 fn a_later_format_is_called_so() {
-    for manifest in [json!({"format": 2, "stores": "elsewhere"}), {
+    for manifest in [json!({"format": 3, "stores": "elsewhere"}), {
         let mut later = manifest();
-        later["format"] = json!(2);
+        later["format"] = json!(3);
         later
     }] {
         let error = parse(&manifest).err();
         assert!(
-            matches!(error, Some(ArchiveError::UnknownFormat(2))),
+            matches!(error, Some(ArchiveError::UnknownFormat(3))),
             "{error:?}"
         );
     }
@@ -131,4 +131,25 @@ fn a_later_format_is_called_so() {
         let error = Manifest::parse(bytes).err();
         assert!(matches!(error, Some(ArchiveError::Damaged(_))), "{error:?}");
     }
+}
+
+#[test]
+fn a_kind_of_a_later_version_is_called_so() {
+    let mut later = manifest();
+    later["format"] = json!(2);
+    assert!(parse(&later).is_ok(), "both formats hold documents");
+    later["stores"][1]["kind"] = json!("holo\x1bgrams");
+    later["stores"][1]["list"] = json!({"nobody": "knows"});
+    let error = parse(&later).err().expect("unknown");
+    assert!(
+        matches!(&error, ArchiveError::UnknownKind { store, kind }
+            if store.as_str() == "two" && kind == "holo\\u{1b}grams"),
+        "{error:?}"
+    );
+    // Whose kinds are all known is damaged where it does not parse.
+    later["stores"][1]["kind"] = json!("documents");
+    assert!(matches!(
+        parse(&later).err(),
+        Some(ArchiveError::Damaged(_))
+    ));
 }
