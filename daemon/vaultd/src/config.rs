@@ -1,5 +1,7 @@
 //! Configuration: flag > `VAULTD_*` > `config.toml` > default. An unknown key is an error.
 
+mod maintenance;
+
 use std::{collections::BTreeMap, path::PathBuf, str::FromStr as _, time::Duration};
 
 use figment::{
@@ -10,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use vault_keyring::BackendKind;
 use vault_proto::endpoint::{self, Place};
 use vault_store::size_class::{SizeClass, SizeLimits};
+
+pub use self::maintenance::Maintenance;
 
 /// Variables that are settings. Others that begin with `VAULTD_` are not ours to judge.
 const VARIABLES: [&str; 3] = ["keyring", "passphrase_file", "log"];
@@ -72,6 +76,7 @@ struct Settings {
     log: String,
     /// How long a vault that nobody uses stays open, such as `15m`.
     idle_lock: Option<String>,
+    maintenance: maintenance::Settings,
     limits: Limits,
     /// Bounds of the size classes, in bytes.
     size_classes: BTreeMap<String, u64>,
@@ -93,6 +98,17 @@ pub struct Limits {
     pub call_seconds: u64,
     /// Seconds between two messages of a client's stream.
     pub stream_idle_seconds: u64,
+    /// Statements on databases at once.
+    pub statements: usize,
+    /// Transactions that clients hold open at once.
+    pub transactions: usize,
+    /// Seconds a statement may work, where its caller does not say.
+    pub statement_seconds: u64,
+    /// Seconds from the start to the end of an answer that streams rows, and of an import, however
+    /// soon their client takes or sends the next message.
+    pub query_seconds: u64,
+    /// Seconds a transaction may stay open, where its caller does not say.
+    pub transaction_seconds: u64,
     /// Seconds the keyring may take to answer.
     pub keyring_seconds: u64,
     /// Seconds calls in flight have when the daemon is told to stop.
@@ -108,6 +124,11 @@ impl Default for Limits {
             first_bytes_seconds: 10,
             call_seconds: 60,
             stream_idle_seconds: 30,
+            statements: 64,
+            transactions: 32,
+            statement_seconds: 60,
+            query_seconds: 3600,
+            transaction_seconds: 30,
             keyring_seconds: 20,
             drain_seconds: 10,
         }
@@ -121,6 +142,7 @@ impl Default for Settings {
             passphrase_file: None,
             log: "info".to_owned(),
             idle_lock: None,
+            maintenance: maintenance::Settings::default(),
             limits: Limits::default(),
             size_classes: BTreeMap::new(),
         }
@@ -140,6 +162,8 @@ pub struct Config {
     pub log: String,
     /// How long a vault that nobody uses stays open; for ever where it is not said.
     pub idle_lock: Option<Duration>,
+    /// How databases are looked after.
+    pub maintenance: Maintenance,
     /// The key stays in memory.
     pub ephemeral: bool,
     /// Bounds.
@@ -205,6 +229,7 @@ impl Config {
             passphrase_file: settings.passphrase_file,
             log: settings.log,
             idle_lock: settings.idle_lock.as_deref().map(idle_lock).transpose()?,
+            maintenance: settings.maintenance.check()?,
             ephemeral,
             limits: settings.limits,
             size_limits,

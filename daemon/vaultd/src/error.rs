@@ -7,7 +7,10 @@ use http::{HeaderMap, Response};
 use tonic::{Code, Status, body::Body};
 use tonic_types::{ErrorDetails, StatusExt as _};
 use vault_proto::{MESSAGE_LIMIT, reason::DOMAIN, v1::Reason};
-use vault_store::StoreError;
+use vault_store::{
+    StoreError,
+    databases::{Budget, SqlError},
+};
 
 /// The status code of each reason.
 fn code(reason: Reason) -> Code {
@@ -21,22 +24,28 @@ fn code(reason: Reason) -> Code {
         | Reason::MasterNeeded
         | Reason::SaltUnusable
         | Reason::KeyringUnsupported
-        | Reason::NoRotation => Code::FailedPrecondition,
+        | Reason::NoRotation
+        | Reason::SchemaNewer
+        | Reason::ConstraintFailed => Code::FailedPrecondition,
         Reason::KeyringUnavailable | Reason::KeyringTimeout | Reason::ShuttingDown => {
             Code::Unavailable
         }
-        Reason::KeyringDenied | Reason::PermissionDenied => Code::PermissionDenied,
+        Reason::KeyringDenied | Reason::PermissionDenied | Reason::SqlRefused => {
+            Code::PermissionDenied
+        }
         Reason::Corrupt | Reason::PlaintextRefused => Code::DataLoss,
-        Reason::TooLarge | Reason::RateLimited => Code::ResourceExhausted,
-        Reason::RevisionConflict => Code::Aborted,
+        Reason::TooLarge | Reason::RateLimited | Reason::BudgetExceeded => Code::ResourceExhausted,
+        Reason::RevisionConflict | Reason::DatabaseBusy | Reason::TransactionEnded => Code::Aborted,
         Reason::RevisionGone => Code::OutOfRange,
         Reason::NotFound => Code::NotFound,
         Reason::InvalidId
         | Reason::InvalidArgument
         | Reason::ArchiveDamaged
+        | Reason::SqlInvalid
         | Reason::UnfitSecret => Code::InvalidArgument,
         Reason::AlreadyExists => Code::AlreadyExists,
         Reason::TimedOut => Code::DeadlineExceeded,
+        Reason::Cancelled => Code::Cancelled,
         Reason::StorageFailed | Reason::Internal | Reason::Unspecified => Code::Internal,
     }
 }
@@ -87,7 +96,14 @@ pub fn store_error(error: &StoreError) -> Status {
         }
         StoreError::TooLarge { size, limit } => too_large(*size, *limit),
         StoreError::InvalidId(_) | StoreError::InvalidArgument(_) => refuse(text, &[]),
+        StoreError::NoSpace {
+            operation, needed, ..
+        } => refuse(
+            text,
+            &[("operation", operation), ("needed", &needed.to_string())],
+        ),
         StoreError::StoreExists(store) => refuse(text, &[("store", store)]),
+        StoreError::Sql(error) => sql_error(error),
         StoreError::Closed => {
             let text = "the vault was locked; `vaultctl unlock` opens it";
             refuse(text.to_owned(), &[])
@@ -102,7 +118,7 @@ pub fn store_error(error: &StoreError) -> Status {
 /// The reason of a store's failure.
 pub fn store_reason(error: &StoreError) -> Reason {
     match error {
-        StoreError::Io { .. } => Reason::StorageFailed,
+        StoreError::Io { .. } | StoreError::NoSpace { .. } => Reason::StorageFailed,
         StoreError::Damaged { .. } => Reason::Corrupt,
         StoreError::PlaintextRefused { .. } => Reason::PlaintextRefused,
         StoreError::NoSuchStore(_) | StoreError::NoSuchDocument { .. } => Reason::NotFound,
@@ -113,7 +129,44 @@ pub fn store_reason(error: &StoreError) -> Reason {
         StoreError::InvalidArgument(_) => Reason::InvalidArgument,
         StoreError::StoreExists(_) => Reason::AlreadyExists,
         StoreError::Closed => Reason::Locked,
+        StoreError::Sql(error) => sql_reason(error),
         StoreError::Random => Reason::Internal,
+    }
+}
+
+fn sql_reason(error: &SqlError) -> Reason {
+    match error {
+        SqlError::Invalid { .. } => Reason::SqlInvalid,
+        SqlError::Refused { .. } => Reason::SqlRefused,
+        SqlError::Constraint(_) => Reason::ConstraintFailed,
+        SqlError::OverBudget(_) => Reason::BudgetExceeded,
+        SqlError::Busy => Reason::DatabaseBusy,
+        SqlError::Cancelled => Reason::Cancelled,
+        SqlError::OverDeadline => Reason::TimedOut,
+        SqlError::TransactionEnded => Reason::TransactionEnded,
+        SqlError::SchemaNewer { .. } => Reason::SchemaNewer,
+    }
+}
+
+fn sql_error(error: &SqlError) -> Status {
+    let refuse =
+        |metadata: &[(&str, &str)]| refusal(sql_reason(error), error.to_string(), metadata);
+    match error {
+        SqlError::Invalid {
+            offset: Some(offset),
+            ..
+        } => refuse(&[("offset", &offset.to_string())]),
+        SqlError::Refused { action, .. } => refuse(&[("action", action)]),
+        SqlError::OverBudget(Budget::Time) => refuse(&[("budget", "time")]),
+        SqlError::OverBudget(Budget::Memory) => refuse(&[("budget", "memory")]),
+        SqlError::OverBudget(Budget::Row(limit)) => {
+            refuse(&[("budget", "row"), ("limit", &limit.to_string())])
+        }
+        SqlError::SchemaNewer { found, known } => refuse(&[
+            ("version", &found.to_string()),
+            ("known", &known.to_string()),
+        ]),
+        _ => refuse(&[]),
     }
 }
 

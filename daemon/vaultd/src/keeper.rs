@@ -7,6 +7,7 @@ mod backend;
 pub mod doctor;
 pub mod keys;
 mod locking;
+pub mod maintenance;
 pub mod rotation;
 mod wiping;
 
@@ -32,6 +33,7 @@ use vault_store::{
 use self::{
     activity::{Activity, Busy},
     attempts::Attempts,
+    maintenance::Upkeep,
     rotation::Followed,
 };
 use crate::{
@@ -72,6 +74,7 @@ pub struct Keeper {
     /// Failures to open a key file.
     attempts: Attempts,
     activity: Activity,
+    upkeep: Upkeep,
     stopping: AtomicBool,
 }
 
@@ -108,6 +111,7 @@ impl Keeper {
             rotation: Mutex::default(),
             attempts: Attempts::default(),
             activity: Activity::new(config.idle_lock),
+            upkeep: Upkeep::new(config.maintenance),
             stopping: AtomicBool::new(false),
         }
     }

@@ -32,6 +32,8 @@ pub enum Scope {
 pub enum Shape {
     /// One message each way.
     Unary,
+    /// One message each way; the request says how long it may take, and the service sees to it.
+    Timed,
     /// A stream either way.
     Stream,
 }
@@ -99,6 +101,22 @@ pub const TABLE: &[Rule] = &[
     rule("/vault.v1.Documents/Upload", Scope::Write, Shape::Stream),
     rule("/vault.v1.Documents/Download", Scope::Read, Shape::Stream),
     rule("/vault.v1.Documents/Import", Scope::Write, Shape::Stream),
+    rule("/vault.v1.Databases/Create", Scope::Admin, Shape::Unary),
+    rule("/vault.v1.Databases/Configure", Scope::Admin, Shape::Unary),
+    rule("/vault.v1.Databases/List", Scope::Read, Shape::Unary),
+    rule("/vault.v1.Databases/Drop", Scope::Admin, Shape::Unary),
+    rule("/vault.v1.Databases/Execute", Scope::Write, Shape::Timed),
+    // What it runs may be an INSERT with RETURNING: the table cannot see it, so it is a write.
+    rule("/vault.v1.Databases/Query", Scope::Write, Shape::Stream),
+    rule("/vault.v1.Databases/Batch", Scope::Write, Shape::Timed),
+    rule("/vault.v1.Databases/Transact", Scope::Write, Shape::Stream),
+    rule("/vault.v1.Databases/Migrate", Scope::Write, Shape::Timed),
+    rule("/vault.v1.Databases/Import", Scope::Admin, Shape::Stream),
+    rule("/vault.v1.Databases/Backup", Scope::Admin, Shape::Stream),
+    rule("/vault.v1.Databases/Check", Scope::Read, Shape::Stream),
+    rule("/vault.v1.Databases/Stats", Scope::Read, Shape::Unary),
+    rule("/vault.v1.Maintenance/Status", Scope::Read, Shape::Unary),
+    rule("/vault.v1.Maintenance/Run", Scope::Admin, Shape::Stream),
     rule("/grpc.health.v1.Health/Check", Scope::Status, Shape::Unary),
     rule("/grpc.health.v1.Health/Watch", Scope::Status, Shape::Stream),
     rule(
@@ -227,7 +245,7 @@ where
         let deadline = self.layer.call_deadline;
         Box::pin(async move {
             let answer = inner.call(request);
-            let response = if rule.shape == Shape::Stream {
+            let response = if rule.shape != Shape::Unary {
                 answer.await?
             } else if let Ok(response) = tokio::time::timeout(deadline, answer).await {
                 response?

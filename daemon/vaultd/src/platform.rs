@@ -1,11 +1,13 @@
-//! What differs between operating systems. The only module that may hold unsafe code; so far none
-//! is needed.
+//! What differs between operating systems, and what SQLite offers in C only. The only module that
+//! may hold unsafe code.
 
+mod sqlite;
 #[cfg(unix)]
 mod unix;
 #[cfg(windows)]
 mod windows;
 
+pub use sqlite::{extend_sqlite, share_memory_with_sqlite, sqlite_memory_used};
 #[cfg(unix)]
 pub use unix::*;
 #[cfg(windows)]

@@ -9,8 +9,10 @@ use tower::layer::util::{Identity, Stack};
 use vault_proto::{
     FILE_DESCRIPTOR_SET, MESSAGE_LIMIT,
     v1::{
-        archives_server::ArchivesServer, documents_server::DocumentsServer,
-        keys_server::KeysServer, stores_server::StoresServer, vault_server::VaultServer,
+        archives_server::ArchivesServer, databases_server::DatabasesServer,
+        documents_server::DocumentsServer, keys_server::KeysServer,
+        maintenance_server::MaintenanceServer, stores_server::StoresServer,
+        vault_server::VaultServer,
     },
 };
 use vault_store::{
@@ -25,8 +27,8 @@ use crate::{
     permission::{LogAudit, PermissionLayer},
     platform::Hardening,
     service::{
-        ArchivesService, DaemonInfo, DocumentsService, KeysService, Services, StoresService,
-        VaultService,
+        ArchivesService, DaemonInfo, DatabasesService, DocumentsService, KeysService,
+        MaintenanceService, Services, StoresService, VaultService,
     },
 };
 
@@ -39,6 +41,9 @@ const CONNECTION_WINDOW: u32 = 2 << 20;
 const SMALL_MESSAGE: usize = 64 << 10;
 /// The same, where a key file of 64 KiB may be in it.
 const KEY_MESSAGE: usize = 3 * SMALL_MESSAGE;
+
+/// How long a daemon has run before it looks after databases: whoever started it goes first.
+const FIRST_UPKEEP: Duration = Duration::from_secs(30);
 
 /// Why a daemon did not start. Nothing else stops one: a missing key is a state it serves.
 #[derive(Debug, thiserror::Error)]
@@ -102,6 +107,7 @@ impl Daemon {
         let started = tokio::task::spawn_blocking(move || starting.start());
 
         let idle = tokio::spawn(lock_when_idle(Arc::clone(&keeper)));
+        let upkeep = tokio::spawn(maintain(Arc::clone(&keeper)));
 
         let info = DaemonInfo {
             data_root: config.place.data_root.clone(),
@@ -153,6 +159,7 @@ impl Daemon {
             .map_err(|error| StartError::Server(error.to_string()));
         started.abort();
         idle.abort();
+        upkeep.abort();
         // The socket goes before the root is free for another daemon.
         let _ = accepting.await;
         // A call that was given up may still be writing: the operating system gives the root back,
@@ -170,6 +177,19 @@ async fn lock_when_idle(keeper: Arc<Keeper>) {
         let rest = tokio::task::spawn_blocking(move || idle.lock_if_idle()).await;
         let Ok(Some(rest)) = rest else { return };
         tokio::time::sleep(rest.max(Duration::from_millis(50))).await;
+    }
+}
+
+/// Looks after the databases for as long as the daemon runs. What it is at when the daemon stops is
+/// interrupted as the vault is closed.
+async fn maintain(keeper: Arc<Keeper>) {
+    let mut rest = FIRST_UPKEEP;
+    loop {
+        tokio::time::sleep(rest).await;
+        let keeper = Arc::clone(&keeper);
+        let round = tokio::task::spawn_blocking(move || keeper.maintain(&SystemClock));
+        // After a defect, not at once again.
+        rest = round.await.unwrap_or(FIRST_UPKEEP);
     }
 }
 
@@ -214,8 +234,17 @@ fn assemble(
                 .max_encoding_message_size(MESSAGE_LIMIT),
         )
         .add_service(
+            MaintenanceServer::new(MaintenanceService(services.clone()))
+                .max_decoding_message_size(SMALL_MESSAGE),
+        )
+        .add_service(
             StoresServer::new(StoresService(services.clone()))
                 .max_decoding_message_size(MESSAGE_LIMIT),
+        )
+        .add_service(
+            DatabasesServer::new(DatabasesService::new(services.clone(), limits))
+                .max_decoding_message_size(MESSAGE_LIMIT)
+                .max_encoding_message_size(MESSAGE_LIMIT),
         )
         .add_service(
             DocumentsServer::new(DocumentsService(services))

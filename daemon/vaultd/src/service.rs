@@ -2,11 +2,13 @@
 
 mod archives;
 mod convert;
+mod databases;
 mod documents;
 mod import;
 mod key_status;
 mod keys;
 mod listing;
+mod maintenance;
 mod sealing;
 mod stores;
 mod vault;
@@ -23,8 +25,10 @@ use vault_store::{
 };
 
 pub use archives::ArchivesService;
+pub use databases::DatabasesService;
 pub use documents::DocumentsService;
 pub use keys::KeysService;
+pub use maintenance::MaintenanceService;
 pub use stores::StoresService;
 pub use vault::{DaemonInfo, VaultService};
 
@@ -84,8 +88,7 @@ impl Services {
             Ok(result) => result.map_err(|status| *status),
             Err(error) => {
                 tracing::error!(%error, "a call failed for a defect of vaultd");
-                let text = "a defect of vaultd; its log has the detail";
-                Err(refusal(Reason::Internal, text, &[]))
+                Err(defect())
             }
         }
     }
@@ -131,6 +134,12 @@ impl Services {
         let text = format!("no message for {seconds} seconds");
         Err(refusal(Reason::TimedOut, text, &[]))
     }
+}
+
+/// What nobody foresaw.
+fn defect() -> Status {
+    let text = "a defect of vaultd; its log has the detail";
+    refusal(Reason::Internal, text, &[])
 }
 
 /// A stream that does not keep to its protocol.

@@ -60,8 +60,12 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("hkdf", CRYPTO),
     ("hmac", CRYPTO),
     ("scrypt", CRYPTO),
-    // A hash, and no key: the wire's socket names are made with it, too.
-    ("sha2", &["vault-crypto", "vault-proto"]),
+    // A hash, and no key: the wire's socket names are made with it, too, and what a client read of a
+    // database that it hands over.
+    ("sha2", &["vault-crypto", "vault-proto", "vault-client"]),
+    ("rusqlite", &["vault-store", "vaultctl"]),
+    ("libsqlite3-sys", &["vaultd"]),
+    ("sqlite-vec", &["vaultd"]),
     ("keyring", KEYRING),
     ("keyring-core", KEYRING),
     ("secret-service", KEYRING),

@@ -7,6 +7,7 @@ use std::{
 
 use tokio::sync::mpsc;
 use tonic::{Request, Response, Status, Streaming};
+use vault_crypto::SecretBytes;
 use vault_proto::{
     CHUNK_LIMIT,
     v1::{
@@ -18,6 +19,7 @@ use vault_proto::{
     },
 };
 use vault_store::{
+    StoreName,
     archive::{self, ArchiveError, Progress, RestoreOptions, Summary},
     catalogue::Protection,
 };
@@ -61,6 +63,7 @@ fn refuse(keeper: &Keeper, error: &ArchiveError) -> Status {
         ArchiveError::Damaged(_)
         | ArchiveError::NotAnArchive
         | ArchiveError::UnknownFormat(_)
+        | ArchiveError::UnknownKind { .. }
         | ArchiveError::OtherManifest => refusal(Reason::ArchiveDamaged, text, &[]),
         ArchiveError::NeedsKey => refusal(Reason::UnfitSecret, text, &[]),
         ArchiveError::Key(error) => key_error::sealed_file(error),
@@ -81,9 +84,11 @@ fn go_on(_: Progress<'_>) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
+type Sender = mpsc::Sender<Result<ExportArchiveResponse, Status>>;
+
 /// Writes into the stream of an answer.
 struct Outward {
-    sender: mpsc::Sender<Result<ExportArchiveResponse, Status>>,
+    sender: Sender,
     chunk: Vec<u8>,
 }
 
@@ -172,14 +177,88 @@ impl ArchivesService {
     }
 }
 
-fn key(
-    key: Option<ArchiveKey>,
-) -> (
-    Option<vault_crypto::SecretBytes>,
-    Option<vault_crypto::SecretBytes>,
-) {
+fn key(key: Option<ArchiveKey>) -> (Option<SecretBytes>, Option<SecretBytes>) {
     let key = key.unwrap_or_default();
     (secret(key.passphrase), secret(key.identity))
+}
+
+/// An archive to be written: of what, and in which form.
+pub(super) struct Exporting {
+    /// Of these stores alone.
+    pub(super) only: Option<Vec<StoreName>>,
+    pub(super) form: Form,
+    /// Compress what is not sealed.
+    pub(super) zstd: bool,
+    pub(super) passphrase: Option<SecretBytes>,
+    pub(super) recipients: Vec<String>,
+}
+
+impl Exporting {
+    /// Begins on a thread of its own; what comes of it is the answer.
+    pub(super) fn begin(self, services: &Services) -> Answer<ExportArchiveResponse> {
+        let (sender, receiver) = mpsc::channel(ANSWER_DEPTH);
+        let services = services.clone();
+        tokio::spawn(async move {
+            let answer = sender.clone();
+            let work = move |keeper: &Keeper| self.write(keeper, answer);
+            if let Err(status) = services.run(work).await {
+                let _ = sender.send(Err(status)).await;
+            }
+        });
+        Answer::new(receiver)
+    }
+
+    fn form(&self) -> Result<archive::Form<'_>, Box<Status>> {
+        match self.form {
+            Form::Sealed => {
+                let recipients = recipients(self.passphrase.as_ref(), &self.recipients)?;
+                if let Some(passphrase) = &self.passphrase {
+                    strong(passphrase)?;
+                }
+                Ok(archive::Form::Sealed(recipients))
+            }
+            Form::Plaintext if self.zstd => Ok(archive::Form::TarZstd),
+            Form::Plaintext => Ok(archive::Form::Tar),
+            Form::Unspecified => Err(Box::new(out_of_turn(
+                "say what form the archive is to have",
+            ))),
+        }
+    }
+
+    fn write(&self, keeper: &Keeper, sender: Sender) -> Result<(), Box<Status>> {
+        let form = self.form()?;
+        let _busy = keeper.busy();
+        let vault = keeper.vault()?;
+        let progress = sender.clone();
+        let mut out = Outward {
+            sender,
+            chunk: Vec::with_capacity(CHUNK_LIMIT),
+        };
+        let mut report = |now: Progress<'_>| {
+            let now = ArchiveProgress {
+                store: now.store.to_owned(),
+                objects_done: now.objects_done,
+                objects_total: now.objects_total,
+                bytes_done: now.bytes_done,
+                bytes_total: now.bytes_total,
+            };
+            let message = ExportArchiveResponse {
+                part: Some(Part::Progress(now)),
+            };
+            // Left out where there is no room: the next one says more.
+            match progress.try_send(Ok(message)) {
+                Err(mpsc::error::TrySendError::Closed(_)) => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            }
+        };
+        let exported = archive::export(&vault, &mut out, &form, self.only.as_deref(), &mut report);
+        let exported = exported.map_err(|error| Box::new(refuse(keeper, &error)))?;
+        let rest = std::mem::take(&mut out.chunk);
+        // A client that went away needs no answer.
+        let _ = out.send(Part::Chunk(rest));
+        let _ = out.send(Part::Summary(summary(&exported)));
+        Ok(())
+    }
 }
 
 #[tonic::async_trait]
@@ -191,64 +270,14 @@ impl Archives for ArchivesService {
         request: Request<ExportArchiveRequest>,
     ) -> Result<Response<Self::ExportStream>, Status> {
         let request = request.into_inner();
-        let form = request.form();
-        let passphrase = secret(request.passphrase);
-        let (sender, receiver) = mpsc::channel(ANSWER_DEPTH);
-        let services = self.0.clone();
-        tokio::spawn(async move {
-            let mut out = Outward {
-                sender: sender.clone(),
-                chunk: Vec::with_capacity(CHUNK_LIMIT),
-            };
-            let progress = sender.clone();
-            let work = move |keeper: &Keeper| {
-                let form = match form {
-                    Form::Sealed => {
-                        let recipients = recipients(passphrase.as_ref(), &request.recipients)?;
-                        if let Some(passphrase) = &passphrase {
-                            strong(passphrase)?;
-                        }
-                        archive::Form::Sealed(recipients)
-                    }
-                    Form::Plaintext if request.zstd => archive::Form::TarZstd,
-                    Form::Plaintext => archive::Form::Tar,
-                    Form::Unspecified => {
-                        return Err(Box::new(out_of_turn(
-                            "say what form the archive is to have",
-                        )));
-                    }
-                };
-                let _busy = keeper.busy();
-                let vault = keeper.vault()?;
-                let exported = archive::export(&vault, &mut out, &form, &mut |now| {
-                    let now = ArchiveProgress {
-                        store: now.store.to_owned(),
-                        objects_done: now.objects_done,
-                        objects_total: now.objects_total,
-                        bytes_done: now.bytes_done,
-                        bytes_total: now.bytes_total,
-                    };
-                    let message = ExportArchiveResponse {
-                        part: Some(Part::Progress(now)),
-                    };
-                    // Left out where there is no room: the next one says more.
-                    match progress.try_send(Ok(message)) {
-                        Err(mpsc::error::TrySendError::Closed(_)) => ControlFlow::Break(()),
-                        _ => ControlFlow::Continue(()),
-                    }
-                });
-                let exported = exported.map_err(|error| Box::new(refuse(keeper, &error)))?;
-                let rest = std::mem::take(&mut out.chunk);
-                // A client that went away needs no answer.
-                let _ = out.send(Part::Chunk(rest));
-                let _ = out.send(Part::Summary(summary(&exported)));
-                Ok(())
-            };
-            if let Err(status) = services.run(work).await {
-                let _ = sender.send(Err(status)).await;
-            }
-        });
-        Ok(Response::new(Answer::new(receiver)))
+        let exporting = Exporting {
+            only: None,
+            form: request.form(),
+            zstd: request.zstd,
+            passphrase: secret(request.passphrase),
+            recipients: request.recipients,
+        };
+        Ok(Response::new(exporting.begin(&self.0)))
     }
 
     async fn verify(

@@ -6,7 +6,7 @@ use prost_types::Timestamp;
 use vault_proto::v1::{self, precondition::Condition};
 use vault_store::{
     Revision, SizeClass,
-    catalogue::{Protection, StoreRecord},
+    catalogue::{Kind, Protection, StoreRecord},
     documents::{Content, Head, JSON, Precondition},
     kind::StoreStats,
 };
@@ -81,7 +81,7 @@ pub(super) fn size_class(class: v1::SizeClass) -> SizeClass {
     }
 }
 
-fn wire_size_class(class: SizeClass) -> v1::SizeClass {
+pub(super) fn wire_size_class(class: SizeClass) -> v1::SizeClass {
     match class {
         SizeClass::Auth => v1::SizeClass::Auth,
         SizeClass::Card => v1::SizeClass::Card,
@@ -104,7 +104,11 @@ pub(super) fn store(
     };
     v1::Store {
         name: record.name.to_string(),
-        kind: v1::StoreKind::Documents.into(),
+        kind: match record.kind {
+            Kind::Documents => v1::StoreKind::Documents,
+            Kind::Database => v1::StoreKind::Database,
+        }
+        .into(),
         plain: record.protection == Protection::Plain,
         size_class: wire_size_class(record.size_class).into(),
         max_body_bytes: limit,

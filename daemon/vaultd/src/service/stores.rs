@@ -15,9 +15,8 @@ use vault_proto::{
 };
 use vault_store::{
     StoreName, StoreResult,
-    catalogue::{Kind, Protection, StoreRecord},
+    catalogue::{DatabaseOptions, Kind, Protection, StoreRecord},
     documents::{AdoptedFile, Adoption, MigrationProgress},
-    kind::Store as _,
     vault::{NewStore, Vault},
 };
 
@@ -28,13 +27,13 @@ use crate::error::{store_error, too_large};
 #[derive(Clone)]
 pub struct StoresService(pub Services);
 
-fn parse(name: &str) -> Result<StoreName, Status> {
+pub(super) fn parse(name: &str) -> Result<StoreName, Status> {
     StoreName::parse(name).map_err(|error| store_error(&error.into()))
 }
 
-fn describe(vault: &Vault, record: &StoreRecord) -> vault_proto::v1::Store {
+pub(super) fn describe(vault: &Vault, record: &StoreRecord) -> vault_proto::v1::Store {
     let stats = vault
-        .documents(&record.name)
+        .open_store(&record.name)
         .and_then(|store| store.stats());
     let limit = vault.limit(record.size_class);
     convert::store(record, limit, stats.map_err(|error| error.to_string()))
@@ -49,6 +48,7 @@ impl Stores for StoresService {
         let request = request.into_inner();
         let kind = match request.kind() {
             StoreKind::Documents | StoreKind::Unspecified => Kind::Documents,
+            StoreKind::Database => Kind::Database,
         };
         let new = NewStore {
             name: parse(&request.name)?,
@@ -59,6 +59,7 @@ impl Stores for StoresService {
                 Protection::Protected
             },
             size_class: convert::size_class(request.size_class()),
+            database: DatabaseOptions::default(),
         };
         let store = self.0.with_vault(move |vault| {
             let record = vault.create_store(new)?;

@@ -1,7 +1,10 @@
 //! kill -9 at random moments under concurrent writes, again and again over one data root: what was
 //! acknowledged is there, whatever was under way is old or new and whole.
 
+mod ledger;
+mod rekeying;
 mod rotation;
+mod transactions;
 mod worker;
 
 use std::{
@@ -30,6 +33,11 @@ fn setting(name: &str, default: u64) -> u64 {
             .unwrap_or_else(|_| panic!("{name}={text} is no number")),
         Err(_) => default,
     }
+}
+
+/// Kills of one test on databases, whose rounds take longer.
+fn rounds() -> u64 {
+    setting("VAULTD_KILL_ROUNDS", 20).min(200)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,6 +4,7 @@
 
 mod abuse;
 mod damage;
+mod databases;
 mod derivation;
 mod desktop;
 mod doctor;
@@ -14,7 +15,9 @@ mod key_place;
 mod keys;
 mod kill;
 mod lifecycle;
+mod maintenance;
 mod memory;
+mod presets;
 mod recovery;
 mod rotation;
 mod rotation_stops;

@@ -1,5 +1,6 @@
 //! What is left of keys in the daemon's memory once it is locked, and who can look there at all.
 
+mod databases;
 mod scan;
 
 use std::{

@@ -18,6 +18,7 @@ async fn stores_are_created_listed_and_removed() {
     let options = StoreOptions {
         plain: true,
         size_class: SizeClass::Auth,
+        ..StoreOptions::default()
     };
     let store = client
         .create_store("settings", &options)

@@ -8,7 +8,7 @@ use vault_client::{
 };
 
 use super::worker::{SHARED, STORE};
-use crate::support::{random::Random, reason, until};
+use crate::support::{random::Random, reason, until, vault::outcome};
 
 /// Keys of this test and of nothing else.
 const RECIPIENT: &str = "age1xygtq0zfgrp5rshxm9dnhz4x8jqd888r74dqznpv76tejwycdaws5q6g5x";
@@ -96,6 +96,13 @@ pub(super) async fn rotate(client: Client, mut random: Random) -> u64 {
         }
         tokio::task::yield_now().await;
     }
+}
+
+/// Rotates once to the full depth, and follows it to its end.
+pub(super) async fn reencrypt(client: &Client) {
+    let begun = client.rotate_key(RotationDepth::Reencrypt, NextKey::AsBefore);
+    let done = outcome(begun.await.expect("begun")).await;
+    assert!(done.kept_keys.is_empty() && !done.paused);
 }
 
 /// Reads until the daemon is gone.
