@@ -108,6 +108,10 @@ pub enum ExportPart {
 pub struct ExportStream(tonic::Streaming<ExportArchiveResponse>);
 
 impl ExportStream {
+    pub(crate) const fn new(stream: tonic::Streaming<ExportArchiveResponse>) -> Self {
+        Self(stream)
+    }
+
     /// The next part; `None` at the end. A file whose summary did not come is not complete.
     pub async fn next(&mut self) -> Result<Option<ExportPart>, Error> {
         while let Some(message) = self.0.message().await? {
@@ -190,7 +194,7 @@ impl Client {
             }
         };
         let stream = self.archives.clone().export(request).await?.into_inner();
-        Ok(ExportStream(stream))
+        Ok(ExportStream::new(stream))
     }
 
     /// Reads an archive whole and checks it against its manifest. Needs no open vault.

@@ -21,12 +21,15 @@
 mod archives;
 mod autostart;
 mod connect;
+mod databases;
 mod doctor;
 mod documents;
 mod error;
 mod feed;
 mod import;
 mod keys;
+mod maintenance;
+mod presets;
 mod rotation;
 mod seal;
 mod secret;
@@ -40,8 +43,10 @@ use vault_proto::{
     MESSAGE_LIMIT,
     endpoint::Place,
     v1::{
-        archives_client::ArchivesClient, documents_client::DocumentsClient,
-        keys_client::KeysClient, stores_client::StoresClient, vault_client::VaultClient,
+        archives_client::ArchivesClient, databases_client::DatabasesClient,
+        documents_client::DocumentsClient, keys_client::KeysClient,
+        maintenance_client::MaintenanceClient, stores_client::StoresClient,
+        vault_client::VaultClient,
     },
 };
 
@@ -50,6 +55,12 @@ pub use archives::{
     FileChunks, Restored,
 };
 pub use autostart::daemon_program;
+pub use databases::{
+    BlobColumn, Column, Database, DatabaseChanges, DatabaseCheck, DatabaseCheckStream,
+    DatabaseImport, DatabaseImportEvent, DatabaseImportStream, DatabaseOptions, DatabasePart,
+    DatabaseStats, DatabaseTable, Executed, MigratedDatabase, Parameters, Rows, RowsEnd, Statement,
+    TableDigest, Transaction, TransactionOptions, Value,
+};
 pub use doctor::{Finding, Severity};
 pub use documents::{
     Change, ChangeStream, Document, Head, Heads, Listed, NewDocument, Precondition, Write,
@@ -57,13 +68,22 @@ pub use documents::{
 pub use error::{Error, Refusal};
 pub use import::{ImportItem, ImportProgress, ImportStream, Rejection};
 pub use keys::{DerivedKey, ImportedKey, KeyExport, KeyFile, KeyReset, KeyStatus, MovedKey};
+pub use maintenance::{
+    MaintenanceOperation, MaintenanceRun, MaintenanceStatus, MaintenanceStream, MaintenanceTask,
+};
+pub use presets::{
+    AppliedStore, ApplyError, ChosenStore, NamePattern, Placeholder, PlaceholderForm, Preset,
+    PresetApplication, PresetChoice, PresetContent, PresetDatabase, PresetError, PresetStore,
+};
 pub use rotation::{
     NextKey, Rotation, RotationDepth, RotationEvent, RotationOutcome, RotationProgress,
     RotationState, RotationStream,
 };
 pub use seal::{OpenWith, SealFor};
 pub use secret::Secret;
-pub use stores::{AdoptFile, Migration, MigrationStream, SizeClass, Store, StoreOptions};
+pub use stores::{
+    AdoptFile, Migration, MigrationStream, SizeClass, Store, StoreKind, StoreOptions,
+};
 pub use vault::{KeyState, Status};
 
 /// Largest chunk of a stream, in bytes: what files are best read by.
@@ -89,6 +109,8 @@ pub struct Client {
     archives: ArchivesClient<Channel>,
     stores: StoresClient<Channel>,
     documents: DocumentsClient<Channel>,
+    databases: DatabasesClient<Channel>,
+    maintenance: MaintenanceClient<Channel>,
 }
 
 impl Client {
@@ -115,7 +137,11 @@ impl Client {
             keys: KeysClient::new(channel.clone()),
             archives: ArchivesClient::new(channel.clone()),
             stores: StoresClient::new(channel.clone()).max_encoding_message_size(MESSAGE_LIMIT),
-            documents: DocumentsClient::new(channel).max_decoding_message_size(MESSAGE_LIMIT),
+            documents: DocumentsClient::new(channel.clone())
+                .max_decoding_message_size(MESSAGE_LIMIT),
+            databases: DatabasesClient::new(channel.clone())
+                .max_decoding_message_size(MESSAGE_LIMIT),
+            maintenance: MaintenanceClient::new(channel),
             place: place.clone(),
         };
         let status = match client.status().await {

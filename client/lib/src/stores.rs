@@ -6,7 +6,7 @@ use vault_proto::{
     CHUNK_LIMIT,
     v1::{
         self, AdoptStoreRequest, CreateStoreRequest, ListStoresRequest, MigrateStoreRequest,
-        MigrateStoreResponse, RemoveStoreRequest, StoreKind,
+        MigrateStoreResponse, RemoveStoreRequest,
         adopt_store_request::{File, Part},
     },
 };
@@ -14,7 +14,8 @@ use vault_proto::{
 use crate::{Client, Error, feed::fed};
 
 /// The largest body a store takes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum SizeClass {
     /// 64 KiB.
     Auth,
@@ -32,7 +33,7 @@ pub enum SizeClass {
 }
 
 impl SizeClass {
-    const fn wire(self) -> v1::SizeClass {
+    pub(crate) const fn wire(self) -> v1::SizeClass {
         match self {
             Self::Auth => v1::SizeClass::Auth,
             Self::Card => v1::SizeClass::Card,
@@ -42,11 +43,55 @@ impl SizeClass {
             Self::Download => v1::SizeClass::Download,
         }
     }
+
+    pub(crate) const fn received(class: v1::SizeClass) -> Self {
+        match class {
+            v1::SizeClass::Auth => Self::Auth,
+            v1::SizeClass::Card => Self::Card,
+            v1::SizeClass::Chat | v1::SizeClass::Unspecified => Self::Chat,
+            v1::SizeClass::Image => Self::Image,
+            v1::SizeClass::Voice => Self::Voice,
+            v1::SizeClass::Download => Self::Download,
+        }
+    }
+
+    /// Its name, such as `chat`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auth => "auth",
+            Self::Card => "card",
+            Self::Chat => "chat",
+            Self::Image => "image",
+            Self::Voice => "voice",
+            Self::Download => "download",
+        }
+    }
+}
+
+/// What a store holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum StoreKind {
+    /// Documents.
+    #[default]
+    Documents,
+    /// An SQL database.
+    Database,
+}
+
+impl StoreKind {
+    const fn wire(self) -> v1::StoreKind {
+        match self {
+            Self::Documents => v1::StoreKind::Documents,
+            Self::Database => v1::StoreKind::Database,
+        }
+    }
 }
 
 /// How a new store is to be.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StoreOptions {
+    /// What it holds.
+    pub kind: StoreKind,
     /// Ordinary files, never encrypted.
     pub plain: bool,
     /// Largest body.
@@ -58,13 +103,13 @@ pub struct StoreOptions {
 pub struct Store {
     /// Its name.
     pub name: String,
-    /// `documents`.
+    /// `documents` or `database`.
     pub kind: &'static str,
     /// Ordinary files, never encrypted.
     pub plain: bool,
     /// Largest body, in bytes.
     pub max_body_bytes: u64,
-    /// Documents in it.
+    /// Documents in it; 1 for a database.
     pub documents: u64,
     /// Bytes of their bodies.
     pub body_bytes: u64,
@@ -80,8 +125,9 @@ impl From<v1::Store> for Store {
     fn from(store: v1::Store) -> Self {
         Self {
             kind: match store.kind() {
-                StoreKind::Documents => "documents",
-                StoreKind::Unspecified => "unknown",
+                v1::StoreKind::Documents => "documents",
+                v1::StoreKind::Database => "database",
+                v1::StoreKind::Unspecified => "unknown",
             },
             name: store.name,
             plain: store.plain,
@@ -130,11 +176,11 @@ impl MigrationStream {
 }
 
 impl Client {
-    /// Creates a store of documents.
+    /// Creates a store.
     pub async fn create_store(&self, name: &str, options: &StoreOptions) -> Result<Store, Error> {
         let request = CreateStoreRequest {
             name: name.to_owned(),
-            kind: StoreKind::Documents.into(),
+            kind: options.kind.wire().into(),
             plain: options.plain,
             size_class: options.size_class.wire().into(),
         };

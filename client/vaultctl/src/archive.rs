@@ -8,9 +8,7 @@ use std::{
 
 use indicatif::ProgressBar;
 use tokio::sync::mpsc;
-use vault_client::{
-    ArchiveForm, ArchiveSummary, Client, ExportPart, ExportStream, FileChunks, OpenWith,
-};
+use vault_client::{ArchiveSummary, Client, Error, ExportPart, ExportStream, FileChunks, OpenWith};
 
 use crate::{
     bar,
@@ -42,15 +40,15 @@ pub(crate) struct Written {
     pub(crate) verified: bool,
 }
 
-/// Writes an archive, reads it again, and only then gives it its name.
+/// Writes what `export` hands out, reads it again, and only then gives the file its name.
 pub(crate) async fn write(
     client: &Client,
-    form: ArchiveForm<'_>,
+    export: impl Future<Output = Result<ExportStream, Error>>,
     target: Target,
     proof: Proof<'_>,
 ) -> Result<Written, Failure> {
     let mut file = target.create()?;
-    let summary = receive(client, form, &mut file).await?;
+    let summary = receive(export.await?, &mut file).await?;
     let verified = match (file.reread()?, proof) {
         (Some(written), Proof::Plain) => {
             verify_written(client, written, None, &summary).await?;
@@ -76,12 +74,7 @@ pub(crate) async fn write(
     Ok(Written { summary, verified })
 }
 
-async fn receive(
-    client: &Client,
-    form: ArchiveForm<'_>,
-    file: &mut NewFile,
-) -> Result<ArchiveSummary, Failure> {
-    let export = client.export_archive(form).await?;
+async fn receive(export: ExportStream, file: &mut NewFile) -> Result<ArchiveSummary, Failure> {
     let bar = bar::objects(0, "writing");
     let summary = drain(export, file, &bar).await;
     bar.finish_and_clear();

@@ -29,8 +29,9 @@ enum Verb {
     Verify(Verify),
 }
 
+/// A backup that is to be written.
 #[derive(clap::Args, Debug)]
-struct New {
+pub(crate) struct New {
     /// The new file; `-` is standard output
     #[arg(required = true)]
     file: Option<PathBuf>,
@@ -56,13 +57,20 @@ impl Backup {
     pub(crate) async fn run(self, context: &Context) -> Result<(), Failure> {
         match self.verb {
             Some(Verb::Verify(verify)) => verify.run(context).await,
-            None => self.new.run(context).await,
+            None => self.new.run(context, What::Vault).await,
         }
     }
 }
 
+/// What a backup is of.
+pub(crate) enum What<'a> {
+    Vault,
+    Database(&'a str),
+}
+
 impl New {
-    async fn run(self, context: &Context) -> Result<(), Failure> {
+    /// Writes it.
+    pub(crate) async fn run(self, context: &Context, what: What<'_>) -> Result<(), Failure> {
         // The parser asks for it, unless there is a verb.
         let Some(file) = self.file else {
             return Err(Failure::usage("name the new file"));
@@ -76,10 +84,19 @@ impl New {
             (Seal::Recipients(_), Some(identity)) => Proof::Sealed(identity.wire()),
             (Seal::Recipients(_), None) => Proof::Elsewhere,
         };
-        let form = ArchiveForm::Sealed(seal.wire());
+        let export = async {
+            match what {
+                What::Vault => {
+                    client
+                        .export_archive(ArchiveForm::Sealed(seal.wire()))
+                        .await
+                }
+                What::Database(name) => client.backup_database(name, seal.wire()).await,
+            }
+        };
         let written = interrupt::guarded(
             "no file was written",
-            archive::write(&client, form, target, proof),
+            archive::write(&client, export, target, proof),
         );
         archive::report(context, "backed up", &written.await?, &file)
     }

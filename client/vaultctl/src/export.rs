@@ -41,7 +41,7 @@ impl Export {
             "no file was written",
             archive::write(
                 &client,
-                ArchiveForm::Plaintext { zstd },
+                client.export_archive(ArchiveForm::Plaintext { zstd }),
                 target,
                 Proof::Plain,
             ),

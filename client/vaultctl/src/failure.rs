@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use vault_client::Error;
 
+use crate::output;
+
 /// A failure, ready to be shown.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -60,9 +62,20 @@ impl Failure {
         }
     }
 
+    /// With another message.
+    pub(crate) fn saying(self, message: String) -> Self {
+        Self { message, ..self }
+    }
+
+    /// Prints the message. It may hold a name from a database or a file.
+    pub(crate) fn show(&self) {
+        let lines: Vec<String> = self.message.lines().map(output::printable).collect();
+        eprintln!("vaultctl: {}", lines.join("\n"));
+    }
+
     /// Prints the message and gives the exit code.
     pub(crate) fn report(&self) -> ExitCode {
-        eprintln!("vaultctl: {}", self.message);
+        self.show();
         ExitCode::from(self.code)
     }
 }
@@ -87,10 +100,12 @@ impl From<Error> for Failure {
                 | "MASTER_NEEDED"
                 | "SALT_UNUSABLE"
                 | "KEYRING_UNSUPPORTED"
-                | "PERMISSION_DENIED" => 4,
+                | "PERMISSION_DENIED"
+                | "SQL_REFUSED" => 4,
                 // The connection broke: the daemon is gone.
                 "" => 6,
-                "REVISION_CONFLICT" | "REVISION_GONE" | "ALREADY_EXISTS" | "ROTATION_RUNNING" => 5,
+                "REVISION_CONFLICT" | "REVISION_GONE" | "ALREADY_EXISTS" | "ROTATION_RUNNING"
+                | "DATABASE_BUSY" | "TRANSACTION_ENDED" | "SCHEMA_NEWER" => 5,
                 "INVALID_ID" | "INVALID_ARGUMENT" | "UNFIT_SECRET" => 2,
                 _ => 1,
             },
@@ -133,6 +148,13 @@ mod tests {
             ("SALT_UNUSABLE", 4),
             ("KEYRING_UNSUPPORTED", 4),
             ("ROTATION_RUNNING", 5),
+            ("SQL_REFUSED", 4),
+            ("DATABASE_BUSY", 5),
+            ("TRANSACTION_ENDED", 5),
+            ("SCHEMA_NEWER", 5),
+            ("SQL_INVALID", 1),
+            ("CONSTRAINT_FAILED", 1),
+            ("BUDGET_EXCEEDED", 1),
             ("ARCHIVE_DAMAGED", 1),
             ("A_LATER_ONE", 1),
         ] {

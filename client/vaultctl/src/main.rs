@@ -7,6 +7,7 @@ mod backup;
 mod bar;
 mod completions;
 mod context;
+mod db;
 mod demo;
 mod doc;
 mod doctor;
@@ -18,10 +19,12 @@ mod input;
 mod interrupt;
 mod key;
 mod lock;
+mod maintenance;
 mod man;
 mod newfile;
 mod output;
 mod passphrase;
+mod preset;
 mod prompt;
 mod restore;
 mod seal;
@@ -90,6 +93,9 @@ enum Command {
     /// Documents
     #[command(subcommand)]
     Doc(doc::Doc),
+    /// Databases
+    #[command(subcommand)]
+    Db(db::Db),
     /// Import JSON documents: a folder of *.json, an object of id to document, an array, or lines
     Import(import::Import),
     /// The storage key
@@ -101,6 +107,9 @@ enum Command {
     Backup(backup::Backup),
     /// Put a backup or an export back
     Restore(restore::Restore),
+    /// The upkeep of databases
+    #[command(subcommand)]
+    Maintenance(maintenance::Maintenance),
     /// Drop every key from memory
     Lock,
     /// Read the key again
@@ -137,13 +146,16 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Init(init) => init.run(&context).await,
         Command::Status => status::run(&context).await,
         Command::Doctor(doctor) => doctor.run(&context).await,
-        Command::Store(store) => store.run(&context).await,
+        // Large, for all that a preset keeps at hand while it is applied.
+        Command::Store(store) => Box::pin(store.run(&context)).await,
         Command::Doc(doc) => doc.run(&context).await,
+        Command::Db(db) => db.run(&context).await,
         Command::Import(import) => import.run(&context).await,
         Command::Key(key) => key.run(&context).await,
         Command::Export(export) => export.run(&context).await,
         Command::Backup(backup) => backup.run(&context).await,
         Command::Restore(restore) => restore.run(&context).await,
+        Command::Maintenance(maintenance) => maintenance.run(&context).await,
         Command::Lock => lock::lock(&context).await,
         Command::Unlock => lock::unlock(&context).await,
         Command::Demo(demo) => demo.run().await,

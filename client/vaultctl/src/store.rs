@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use tokio::sync::mpsc;
-use vault_client::{AdoptFile, Client, SizeClass, StoreOptions};
+use vault_client::{AdoptFile, Client, SizeClass, StoreKind, StoreOptions};
 
-use crate::{bar, context::Context, failure::Failure, output, prompt};
+use crate::{bar, context::Context, failure::Failure, output, preset, prompt};
 
 #[derive(clap::Subcommand, Debug)]
 pub(crate) enum Store {
@@ -19,15 +19,29 @@ pub(crate) enum Store {
     Adopt(Adopt),
     /// Seal every file that still awaits migration
     Migrate(Migrate),
+    /// Create the stores of an application in one go
+    #[command(subcommand)]
+    Preset(preset::Command),
 }
 
 #[derive(clap::ValueEnum, Clone, Copy, Debug)]
 enum Kind {
     Documents,
+    /// An SQL database, for `vaultctl db`
+    Database,
+}
+
+impl From<Kind> for StoreKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Documents => Self::Documents,
+            Kind::Database => Self::Database,
+        }
+    }
 }
 
 #[derive(clap::ValueEnum, Clone, Copy, Debug)]
-enum Class {
+pub(crate) enum Class {
     /// 64 KiB
     Auth,
     /// 2 MiB
@@ -65,7 +79,7 @@ pub(crate) struct Create {
     /// Ordinary files, never encrypted
     #[arg(long)]
     plain: bool,
-    /// Largest document
+    /// Largest document, or row of a database
     #[arg(long, value_enum, default_value_t = Class::Chat)]
     class: Class,
 }
@@ -95,21 +109,22 @@ pub(crate) struct Migrate {
 
 impl Store {
     pub(crate) async fn run(self, context: &Context) -> Result<(), Failure> {
-        let client = context.open().await?;
         match self {
-            Self::Create(create) => create.run(&client).await,
-            Self::Ls => list(context, &client).await,
-            Self::Rm(remove) => remove.run(&client).await,
-            Self::Adopt(adopt) => adopt.run(&client).await,
-            Self::Migrate(migrate) => migrate.run(&client).await,
+            Self::Create(create) => create.run(&context.open().await?).await,
+            Self::Ls => list(context, &context.open().await?).await,
+            Self::Rm(remove) => remove.run(&context.open().await?).await,
+            Self::Adopt(adopt) => adopt.run(&context.open().await?).await,
+            Self::Migrate(migrate) => migrate.run(&context.open().await?).await,
+            // Most of it needs no daemon.
+            Self::Preset(preset) => preset.run(context).await,
         }
     }
 }
 
 impl Create {
     async fn run(self, client: &Client) -> Result<(), Failure> {
-        let Kind::Documents = self.kind;
         let options = StoreOptions {
+            kind: self.kind.into(),
             plain: self.plain,
             size_class: self.class.into(),
         };
@@ -165,10 +180,13 @@ impl Remove {
     async fn run(self, client: &Client) -> Result<(), Failure> {
         if !self.yes {
             let stores = client.stores().await?;
-            let documents = stores.iter().find(|store| store.name == self.store);
-            let documents = documents.map_or(0, |store| store.documents);
-            if documents > 0 {
-                let question = format!("Delete store {} with {documents} documents?", self.store);
+            let store = stores.iter().find(|store| store.name == self.store);
+            if let Some(store) = store.filter(|store| store.documents > 0) {
+                let content = match store.kind {
+                    "database" => format!("its database of {}", output::size(store.body_bytes)),
+                    _ => format!("{} documents", store.documents),
+                };
+                let question = format!("Delete store {} with {content}?", self.store);
                 prompt::confirm(&question, "nothing was deleted")?;
             }
         }

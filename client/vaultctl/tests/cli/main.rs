@@ -1,5 +1,7 @@
 //! Transcripts of the command line against a real daemon.
 
+mod databases;
+
 use std::{
     env, fs,
     path::{Path, PathBuf},
