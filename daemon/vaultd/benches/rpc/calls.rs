@@ -66,7 +66,7 @@ pub(crate) async fn latencies(quick: bool) -> Result<()> {
     Ok(())
 }
 
-fn one_processor(of: &CpuSet) -> CpuSet {
+pub(crate) fn one_processor(of: &CpuSet) -> CpuSet {
     let first = (0..CpuSet::MAX_CPU).find(|processor| of.is_set(*processor));
     let mut one = CpuSet::new();
     one.set(first.unwrap_or_default());

@@ -9,6 +9,8 @@
 mod bulk;
 mod calls;
 mod daemon;
+mod database_files;
+mod databases;
 mod dataset;
 mod empty;
 mod in_process;
@@ -35,7 +37,11 @@ fn main() -> ExitCode {
     }
     let done = match arguments.as_slice() {
         [flag, socket] if flag == EMPTY_SERVER => empty::serve(socket),
-        _ => run(has("--quick"), has("--only-rotation")),
+        _ => run(
+            has("--quick"),
+            has("--only-rotation"),
+            has("--only-databases"),
+        ),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -46,7 +52,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(quick: bool, only_rotation: bool) -> Result<()> {
+fn run(quick: bool, only_rotation: bool, only_databases: bool) -> Result<()> {
     // One thread: the callers' own scheduling is the least it can be, on both sides of a ratio.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -55,11 +61,17 @@ fn run(quick: bool, only_rotation: bool) -> Result<()> {
         if only_rotation {
             return rotation::rotation(quick).await;
         }
+        if only_databases {
+            databases::databases(quick).await?;
+            return database_files::files(quick).await;
+        }
         calls::latencies(quick).await?;
         calls::putters(quick).await?;
         bulk::import(quick).await?;
         listing::listing(quick).await?;
         rotation::rotation(quick).await?;
+        databases::databases(quick).await?;
+        database_files::files(quick).await?;
         start::start(quick).await
     })
 }

@@ -6,7 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use vault_client::{Client, NextKey, RotationDepth, RotationEvent};
+pub(crate) use vault_client::RotationDepth;
+use vault_client::{Client, NextKey, RotationEvent};
 use vault_crypto::DataKey;
 
 use crate::{
@@ -28,7 +29,7 @@ async fn fill(client: &Client, daemon: &Daemon, count: usize) -> Result<()> {
 }
 
 /// Rotates; the time from the first word of progress to the last, none where there was none.
-async fn rotate(client: &Client, depth: RotationDepth) -> Result<Option<Duration>> {
+pub(crate) async fn rotate(client: &Client, depth: RotationDepth) -> Result<Option<Duration>> {
     let mut rotation = client.rotate_key(depth, NextKey::AsBefore).await?;
     let mut span: Option<(Instant, Instant)> = None;
     while let Some(event) = rotation.next().await? {
