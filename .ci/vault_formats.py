@@ -80,8 +80,7 @@ class DatabaseFile:
         content, self.data_key = opened_body(
             head, self.keys, vault_id, store["id"].encode(), b"database"
         )
-        generation = struct.unpack_from("<Q", head, 16)[0]
-        self.path = self.folder / f"{generation}.db"
+        self.path = self.folder / content["file"]
         self.salt = bytes.fromhex(content["salt"])
         self.beginning = bytes.fromhex(content["beginning"])
 
