@@ -51,6 +51,7 @@ pub use error::{Budget, SqlError};
 pub use figures::{DatabaseFigures, TableFigures};
 pub use generation::READERS;
 pub use import::{Import, NewDatabase, SchemaEntry, TableDigest};
+pub use keying::prepare_by;
 pub use statement::{Column, Executed, NoRows, Parameters, RowSink, Statement, Value, ValueRef};
 pub use store_kind::DatabaseKind;
 pub use transaction::Transaction;

@@ -29,9 +29,7 @@ fn main() -> ExitCode {
     let mut flags = Flags::parse();
     // Before anything is created: nothing of ours is to be read by others.
     let hardening = platform::harden();
-    // So that rows are zeroed as SQLite frees them, too.
-    platform::share_memory_with_sqlite();
-    platform::extend_sqlite();
+    vault_store::databases::prepare_by(platform::prepare_sqlite);
     vault_store::databases::memory::measure_by(platform::sqlite_memory_used);
     let passing = match passing_root(&mut flags) {
         Ok(passing) => passing,

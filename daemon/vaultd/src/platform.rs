@@ -7,7 +7,7 @@ mod unix;
 #[cfg(windows)]
 mod windows;
 
-pub use sqlite::{extend_sqlite, share_memory_with_sqlite, sqlite_memory_used};
+pub use sqlite::{prepare_sqlite, sqlite_memory_used};
 #[cfg(unix)]
 pub use unix::*;
 #[cfg(windows)]

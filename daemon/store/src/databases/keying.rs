@@ -7,11 +7,23 @@
 //! stays off, and vaultd lends SQLite its own allocator instead, which zeroes what it frees
 //! (`daemon/vaultd/src/platform/sqlite/memory.rs`).
 
-use std::path::Path;
+use std::{
+    path::Path,
+    sync::{Once, OnceLock},
+};
 
 use rusqlite::{Connection, OpenFlags};
 use vault_crypto::DatabaseKey;
 use zeroize::Zeroizing;
+
+static PREPARE: OnceLock<fn()> = OnceLock::new();
+static PREPARED: Once = Once::new();
+
+/// Names what this process does to SQLite before its first database is opened: to begin with SQLite
+/// takes time and memory that a vault without databases has no use for. The first one stays.
+pub fn prepare_by(prepare: fn()) {
+    let _ = PREPARE.set(prepare);
+}
 
 /// Opens a file, which must be there, and hands over its key. Whether it fits shows when a page is
 /// read.
@@ -20,6 +32,11 @@ pub(super) fn open_keyed(
     key: &DatabaseKey,
     read_only: bool,
 ) -> rusqlite::Result<Connection> {
+    PREPARED.call_once(|| {
+        if let Some(prepare) = PREPARE.get() {
+            prepare();
+        }
+    });
     let access = if read_only {
         OpenFlags::SQLITE_OPEN_READ_ONLY
     } else {

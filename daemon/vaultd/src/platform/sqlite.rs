@@ -13,15 +13,22 @@ use libsqlite3_sys::{
     SQLITE_OK, sqlite3, sqlite3_api_routines, sqlite3_auto_extension, sqlite3_memory_used,
 };
 
-pub use memory::share_memory_with_sqlite;
+use memory::share_memory_with_sqlite;
 
 /// What SQLite calls on every connection that it opens.
 type EntryPoint =
     unsafe extern "C" fn(*mut sqlite3, *mut *mut c_char, *const sqlite3_api_routines) -> c_int;
 
+/// Called before anything else of SQLite.
+pub fn prepare_sqlite() {
+    // So that rows are zeroed as SQLite frees them, too.
+    share_memory_with_sqlite();
+    extend_sqlite();
+}
+
 /// Gives every connection of this process the functions and virtual tables of sqlite-vec. Called
 /// before the first connection is opened; again, it does nothing.
-pub fn extend_sqlite() {
+fn extend_sqlite() {
     let entry: unsafe extern "C" fn() = sqlite_vec::sqlite3_vec_init;
     // SAFETY: the crate declares the function without its parameters. In sqlite-vec.c, which is
     // linked in, it is `int sqlite3_vec_init(sqlite3*, char**, const sqlite3_api_routines*)`: the
