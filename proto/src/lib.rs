@@ -1,14 +1,24 @@
 //! The wire contract of vaultd.
 //!
 //! `vault/v1/*.proto` is the only description of the wire; this crate holds the code generated
-//! from it, the names that both ends must agree on, and nothing else: no transport, no policy.
+//! from it, the names that both ends must agree on, what stands on the wire too often to be generated
+//! code's, and nothing else: no transport, no policy.
 
 pub mod endpoint;
 pub mod reason;
+mod rows;
+mod runs;
+mod values;
+
+pub use rows::{Rows, Values};
+pub use runs::{ParametersRef, StatementRef, StatementWriter};
+pub use values::{Malformed, ValueRef};
 
 /// Messages and services of package `vault.v1`.
 #[allow(missing_docs, clippy::all, clippy::pedantic, unreachable_pub)]
 pub mod v1 {
+    pub use crate::{rows::QueryResponse, runs::ExecuteRequest};
+
     tonic::include_proto!("vault.v1");
 }
 

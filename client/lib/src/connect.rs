@@ -17,6 +17,8 @@ use crate::error::Error;
 /// HTTP/2 windows, in bytes: a few chunks in flight.
 const STREAM_WINDOW: u32 = 2 << 20;
 const CONNECTION_WINDOW: u32 = 4 << 20;
+/// Largest HTTP/2 frame, in bytes: what comes in larger ones takes fewer calls to read.
+const FRAME: u32 = 256 << 10;
 
 #[cfg(unix)]
 type Io = tokio::net::UnixStream;
@@ -98,6 +100,7 @@ pub(crate) async fn dial(socket: &Path) -> Result<Channel, Error> {
     Endpoint::from_static("http://vaultd.local")
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_frame_size(FRAME)
         .connect_with_connector(connector)
         .await
         .map_err(|error| Error::NoDaemon {

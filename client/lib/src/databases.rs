@@ -109,7 +109,7 @@ impl Client {
         }
         let request = ExecuteRequest {
             database: database.to_owned(),
-            statement: Some(statement.wire()),
+            statement: Some(statement.encoded()),
             timeout_ms: ms(timeout),
         };
         let response = self.databases.clone().execute(request).await?;

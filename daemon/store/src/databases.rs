@@ -52,7 +52,9 @@ pub use figures::{DatabaseFigures, TableFigures};
 pub use generation::READERS;
 pub use import::{Import, NewDatabase, SchemaEntry, TableDigest};
 pub use keying::prepare_by;
-pub use statement::{Column, Executed, NoRows, Parameters, RowSink, Statement, Value, ValueRef};
+pub use statement::{
+    Column, Executed, Given, NoRows, Parameters, RowSink, Runs, Statement, Value, ValueRef,
+};
 pub use store_kind::DatabaseKind;
 pub use transaction::Transaction;
 
@@ -232,10 +234,20 @@ impl Database {
 
     /// Runs one statement, durably; with several sets of parameters in one transaction.
     pub fn execute(&self, call: &Call, statement: &Statement) -> StoreResult<Executed> {
+        self.execute_each(call, &statement.sql, statement.runs())
+    }
+
+    /// The same of a statement and of sets of parameters that need not lie in memory.
+    pub fn execute_each<R: Runs + ?Sized>(
+        &self,
+        call: &Call,
+        sql: &str,
+        runs: &R,
+    ) -> StoreResult<Executed> {
         self.touch();
         let mut turn = self.writer.take(call)?;
         let done = self.with_writer(&mut turn, |bounded| {
-            self.run(bounded, call, Author::Client).statement(statement)
+            self.run(bounded, call, Author::Client).each(sql, runs)
         });
         self.touch();
         done

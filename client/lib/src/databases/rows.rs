@@ -1,8 +1,9 @@
 //! Rows as they come.
 
-use std::collections::VecDeque;
-
-use vault_proto::v1::{self, LongValue, QueryResponse};
+use vault_proto::{
+    Rows as Page,
+    v1::{self, LongValue, QueryResponse},
+};
 
 use super::{transaction::Transaction, value::Value};
 use crate::Error;
@@ -50,7 +51,7 @@ enum Source<'a> {
 pub struct Rows<'a> {
     source: Source<'a>,
     columns: Vec<Column>,
-    page: VecDeque<v1::Row>,
+    page: Page,
     end: Option<RowsEnd>,
 }
 
@@ -74,7 +75,7 @@ impl<'a> Rows<'a> {
         let mut rows = Self {
             source,
             columns: Vec::new(),
-            page: VecDeque::new(),
+            page: Page::default(),
             end: None,
         };
         let first = rows.message().await?;
@@ -86,7 +87,7 @@ impl<'a> Rows<'a> {
                 declared_type: column.declared_type,
             })
             .collect();
-        rows.page = first.rows.into();
+        rows.page = first.rows;
         Ok(rows)
     }
 
@@ -117,13 +118,25 @@ impl<'a> Rows<'a> {
     /// The next row, one value a column; `None` at the end.
     pub async fn next_row(&mut self) -> Result<Option<Vec<Value>>, Error> {
         loop {
-            if let Some(row) = self.page.pop_front() {
-                return self.assemble(row).await.map(Some);
+            if let Some(row) = self.page.next_row() {
+                let mut values = Vec::with_capacity(self.columns.len());
+                let mut long = Vec::new();
+                for value in row {
+                    let value = Value::received(value.map_err(|_| malformed())?);
+                    values.push(value.unwrap_or_else(|announced| {
+                        long.push((values.len(), announced));
+                        Value::Null
+                    }));
+                }
+                for (index, announced) in long {
+                    values[index] = self.long(&announced).await?;
+                }
+                return Ok(Some(values));
             }
             if self.end.is_some() {
                 return Ok(None);
             }
-            self.page = self.message().await?.rows.into();
+            self.page = self.message().await?.rows;
         }
     }
 
@@ -138,18 +151,7 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Fetches what a row's long values consist of.
-    async fn assemble(&mut self, row: v1::Row) -> Result<Vec<Value>, Error> {
-        let mut values = Vec::with_capacity(row.values.len());
-        for value in row.values {
-            values.push(match Value::received(value) {
-                Ok(value) => value,
-                Err(long) => self.long(&long).await?,
-            });
-        }
-        Ok(values)
-    }
-
+    /// Fetches what a long value consists of.
     async fn long(&mut self, long: &LongValue) -> Result<Value, Error> {
         let mut bytes = Vec::new();
         while (bytes.len() as u64) < long.size {
@@ -159,7 +161,7 @@ impl<'a> Rows<'a> {
             let message = self.message().await?;
             bytes.extend_from_slice(&message.chunk);
             // Rows that come with the last chunk are the next ones.
-            self.page.extend(message.rows);
+            self.page.extend(&message.rows);
         }
         if bytes.len() as u64 > long.size {
             return Err(incomplete());
@@ -176,4 +178,8 @@ impl<'a> Rows<'a> {
 
 fn incomplete() -> Error {
     Error::Local("the answer came incomplete".to_owned())
+}
+
+fn malformed() -> Error {
+    Error::Local("the answer is not what the contract says".to_owned())
 }

@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
-use vault_proto::v1;
+use bytes::Bytes;
+use vault_proto::{ParametersRef, StatementWriter, v1};
 
 use super::value::Parameters;
+
+/// More than a statement's own frame takes, in bytes.
+const FRAME: usize = 32;
 
 /// One statement of SQL. Without `Debug`: it may hold values.
 #[derive(Clone, PartialEq, Default)]
@@ -34,6 +38,17 @@ impl Statement {
     /// Bytes it takes in a message.
     pub(crate) fn size(&self) -> usize {
         self.sql.len() + self.runs.iter().map(Parameters::size).sum::<usize>()
+    }
+
+    /// As the wire has it, where it is a message of its own.
+    pub(crate) fn encoded(&self) -> Bytes {
+        let mut writer = StatementWriter::new(&self.sql, self.size() + FRAME);
+        let mut parameters = ParametersRef::default();
+        for run in &self.runs {
+            run.borrow_in(&mut parameters);
+            writer.run(&parameters);
+        }
+        writer.finish()
     }
 
     pub(crate) fn wire(self) -> v1::Statement {

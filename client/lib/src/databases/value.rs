@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use vault_proto::{
-    CHUNK_LIMIT,
+    CHUNK_LIMIT, ParametersRef, ValueRef,
     v1::{self, LongValue, value::Kind},
 };
 
@@ -72,6 +72,18 @@ impl Value {
         }
     }
 
+    /// As the wire has it, whole, its bytes borrowed.
+    fn borrowed(&self) -> ValueRef<'_> {
+        match self {
+            Self::Null => ValueRef::Null,
+            Self::Integer(integer) => ValueRef::Integer(*integer),
+            Self::Real(real) => ValueRef::Real(*real),
+            Self::Text(text) => ValueRef::Text(text),
+            Self::Blob(bytes) => ValueRef::Blob(bytes),
+            Self::InvalidText(bytes) => ValueRef::InvalidText(bytes),
+        }
+    }
+
     /// As the wire has it, whole.
     pub(crate) fn wire(self) -> v1::Value {
         let kind = match self {
@@ -86,15 +98,15 @@ impl Value {
     }
 
     /// A value that came whole; a long one is still to come.
-    pub(crate) fn received(value: v1::Value) -> Result<Self, LongValue> {
-        Ok(match value.kind {
-            None => Self::Null,
-            Some(Kind::Integer(integer)) => Self::Integer(integer),
-            Some(Kind::Real(real)) => Self::Real(real),
-            Some(Kind::Text(text)) => Self::Text(text),
-            Some(Kind::Blob(bytes)) => Self::Blob(bytes),
-            Some(Kind::InvalidText(bytes)) => Self::InvalidText(bytes),
-            Some(Kind::Long(long)) => return Err(long),
+    pub(crate) fn received(value: ValueRef<'_>) -> Result<Self, LongValue> {
+        Ok(match value {
+            ValueRef::Null => Self::Null,
+            ValueRef::Integer(integer) => Self::Integer(integer),
+            ValueRef::Real(real) => Self::Real(real),
+            ValueRef::Text(text) => Self::Text(text.to_owned()),
+            ValueRef::Blob(bytes) => Self::Blob(bytes.to_vec()),
+            ValueRef::InvalidText(bytes) => Self::InvalidText(bytes.to_vec()),
+            ValueRef::Long(long) => return Err(long),
         })
     }
 }
@@ -173,6 +185,19 @@ impl Parameters {
         let named = self.named.iter();
         let named = named.map(|(name, value)| name.len() + value.size() + 2 * FRAME);
         positional.chain(named).sum()
+    }
+
+    /// Puts them in place of those that `given` held.
+    pub(crate) fn borrow_in<'a>(&'a self, given: &mut ParametersRef<'a>) {
+        given.positional.clear();
+        given
+            .positional
+            .extend(self.positional.iter().map(Value::borrowed));
+        given.named.clear();
+        let named = self.named.iter();
+        given
+            .named
+            .extend(named.map(|(name, value)| (name.as_str(), value.borrowed())));
     }
 
     pub(crate) fn wire(self) -> v1::Parameters {

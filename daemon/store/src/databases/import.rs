@@ -204,7 +204,7 @@ impl Import<'_> {
                 );
                 return Err(unfit(text));
             }
-            let size = row.iter().map(size_of).sum();
+            let size = row.iter().map(|value| size_of(value.into())).sum();
             if size > table.limit {
                 let limit = table.limit;
                 return Err(StoreError::TooLarge { size, limit });

@@ -1,11 +1,12 @@
 //! Running one statement of a client's.
 
-use std::{ops::ControlFlow, time::Instant};
+use std::ops::ControlFlow;
 
 use rusqlite::{Connection, Row, types::ValueRef};
 
 use super::{
-    Budget, Column, Executed, Parameters, RowSink, SqlError, Statement,
+    Budget, Column, Executed, Given, Parameters, RowSink, Runs, SqlError, Statement,
+    binding::Wanted,
     call::{Call, StopReason},
     connection::Bounded,
     fault::Place,
@@ -32,7 +33,12 @@ pub(super) struct Writes;
 impl Run<'_> {
     /// Runs a statement with every set of its parameters; its rows are left unread.
     pub(super) fn statement(&self, statement: &Statement) -> StoreResult<Executed> {
-        let ran = self.run(&statement.sql, statement.runs(), &mut NoRows, true)?;
+        self.each(&statement.sql, statement.runs())
+    }
+
+    /// The same of a statement that is in parts.
+    pub(super) fn each<R: Runs + ?Sized>(&self, sql: &str, runs: &R) -> StoreResult<Executed> {
+        let ran = self.run(sql, runs, &mut NoRows, true)?;
         ran.map_err(|Writes| StoreError::Closed)
     }
 
@@ -58,16 +64,13 @@ impl Run<'_> {
     }
 
     /// Runs a statement with each set of parameters. All of it has its effect, or nothing.
-    pub(super) fn run(
+    pub(super) fn run<R: Runs + ?Sized>(
         &self,
         sql: &str,
-        runs: &[Parameters],
+        runs: &R,
         sink: &mut dyn RowSink,
         may_write: bool,
     ) -> StoreResult<Result<Executed, Writes>> {
-        for parameters in runs {
-            check_size(parameters, self.place.limit)?;
-        }
         let Bounded {
             connection, policy, ..
         } = self.bounded;
@@ -86,10 +89,10 @@ impl Run<'_> {
         ran
     }
 
-    fn run_all(
+    fn run_all<R: Runs + ?Sized>(
         &self,
         sql: &str,
-        runs: &[Parameters],
+        runs: &R,
         sink: &mut dyn RowSink,
         working: &Working<'_>,
         may_write: bool,
@@ -108,7 +111,7 @@ impl Run<'_> {
         }
         // SQLite commits a statement whose rows are not all read as it stands; nothing of one that
         // fails is to stay.
-        let guarded = !statement.readonly() && (count > 0 || runs.len() > 1);
+        let guarded = !statement.readonly() && (count > 0 || runs.are_several());
         if guarded {
             self.own("SAVEPOINT \"vaultd statement\"")?;
         }
@@ -131,24 +134,27 @@ impl Run<'_> {
         done
     }
 
-    fn run_each(
+    fn run_each<R: Runs + ?Sized>(
         &self,
         statement: &mut rusqlite::Statement<'_>,
-        (columns, runs): (usize, &[Parameters]),
+        (columns, runs): (usize, &R),
         sink: &mut dyn RowSink,
         working: &Working<'_>,
     ) -> StoreResult<Executed> {
         let connection = &self.bounded.connection;
+        let wanted = Wanted::of(statement);
         let mut all = Executed::default();
-        for parameters in runs {
+        runs.each(&mut |given| {
+            check_size(given, self.place.limit)?;
             let before = connection.total_changes();
-            super::binding::bind(statement, parameters)
-                .map_err(|unfit| unfit.into_error(|error| self.failed(error)))?;
+            let bound = wanted.bind(statement, given);
+            bound.map_err(|unfit| unfit.into_error(|error| self.failed(error)))?;
             self.step(statement, columns, sink, working)?;
             let done = executed(connection, before);
             all.changes += done.changes;
             all.last_insert_rowid = done.last_insert_rowid;
-        }
+            Ok(())
+        })?;
         Ok(all)
     }
 
@@ -162,9 +168,11 @@ impl Run<'_> {
     ) -> StoreResult<()> {
         let mut rows = statement.raw_query();
         while let Some(row) = rows.next().map_err(|error| self.failed(error))? {
-            let begun = Instant::now();
             let flow = self.hand_over(row, columns, sink)?;
-            working.idle(begun.elapsed());
+            let waited = sink.waited();
+            if !waited.is_zero() {
+                working.idle(waited);
+            }
             if flow.is_break() {
                 let given_up = || SqlError::Cancelled.into();
                 let reason = self.call.stop.reason();
@@ -210,8 +218,8 @@ impl Run<'_> {
     }
 }
 
-fn check_size(parameters: &Parameters, limit: u64) -> StoreResult<()> {
-    let size = parameters.size();
+fn check_size(given: Given<'_>, limit: u64) -> StoreResult<()> {
+    let size = given.size();
     if size > limit {
         return Err(StoreError::TooLarge { size, limit });
     }

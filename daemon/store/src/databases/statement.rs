@@ -1,8 +1,10 @@
 //! What a client asks of a database, and what it gets back.
 
-use std::{fmt, ops::ControlFlow};
+use std::{fmt, ops::ControlFlow, time::Duration};
 
 pub use rusqlite::types::{Value, ValueRef};
+
+use crate::error::StoreResult;
 
 /// What stands in place of a statement's parameters. Values are private: not printable.
 #[derive(Clone, Default, PartialEq)]
@@ -17,7 +19,8 @@ impl Parameters {
     /// Bytes of all values.
     pub fn size(&self) -> u64 {
         let named = self.named.iter().map(|(_, value)| value);
-        self.positional.iter().chain(named).map(size_of).sum()
+        let values = self.positional.iter().chain(named);
+        values.map(|value| size_of(value.into())).sum()
     }
 }
 
@@ -27,11 +30,58 @@ impl fmt::Debug for Parameters {
     }
 }
 
-pub(super) fn size_of(value: &Value) -> u64 {
+pub(super) fn size_of(value: ValueRef<'_>) -> u64 {
     match value {
-        Value::Text(text) => text.len() as u64,
-        Value::Blob(bytes) => bytes.len() as u64,
-        Value::Null | Value::Integer(_) | Value::Real(_) => 8,
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.len() as u64,
+        ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => 8,
+    }
+}
+
+/// The same, borrowed.
+#[derive(Clone, Copy, Default)]
+pub struct Given<'a> {
+    /// Of `?` and `?N`.
+    pub positional: &'a [ValueRef<'a>],
+    /// Of `:name`, `@name` and `$name`; the name without its sigil, none of them twice.
+    pub named: &'a [(&'a str, ValueRef<'a>)],
+}
+
+impl Given<'_> {
+    /// Bytes of all values.
+    pub(super) fn size(&self) -> u64 {
+        let named = self.named.iter().map(|(_, value)| value);
+        let values = self.positional.iter().chain(named);
+        values.map(|value| size_of(*value)).sum()
+    }
+}
+
+/// Sets of parameters that a statement is run with, one after the other.
+pub trait Runs {
+    /// Whether there are several.
+    fn are_several(&self) -> bool;
+    /// Hands each of them to `run`, until it fails.
+    fn each(&self, run: &mut dyn FnMut(Given<'_>) -> StoreResult<()>) -> StoreResult<()>;
+}
+
+impl Runs for [Parameters] {
+    fn are_several(&self) -> bool {
+        self.len() > 1
+    }
+
+    fn each(&self, run: &mut dyn FnMut(Given<'_>) -> StoreResult<()>) -> StoreResult<()> {
+        let (mut positional, mut named) = (Vec::new(), Vec::new());
+        for parameters in self {
+            positional.clear();
+            positional.extend(parameters.positional.iter().map(ValueRef::from));
+            named.clear();
+            let borrowed = parameters.named.iter();
+            named.extend(borrowed.map(|(name, value)| (name.as_str(), ValueRef::from(value))));
+            run(Given {
+                positional: &positional,
+                named: &named,
+            })?;
+        }
+        Ok(())
     }
 }
 
@@ -97,9 +147,13 @@ pub struct Column {
 pub trait RowSink {
     /// The columns, before the first row.
     fn columns(&mut self, columns: Vec<Column>) -> ControlFlow<()>;
-    /// One row, valid during this call. Never larger than the database's size class. The time this
-    /// takes is not counted as the statement's.
+    /// One row, valid during this call. Never larger than the database's size class.
     fn row(&mut self, values: &[ValueRef<'_>]) -> ControlFlow<()>;
+    /// How long the last row, or the columns, had to wait for whoever reads them: that is not
+    /// counted as the statement's time.
+    fn waited(&mut self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// Leaves rows unread.

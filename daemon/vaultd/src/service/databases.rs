@@ -224,13 +224,16 @@ impl Databases for DatabasesService {
         request: Request<ExecuteRequest>,
     ) -> Result<Response<ExecuteResponse>, Status> {
         let request = request.into_inner();
-        let statement = values::statement(request.statement)?;
-        let side = Side::of(&statement.sql);
+        let statement = request.statement.unwrap_or_default();
+        let side = Side::of(values::Sets::of(&statement)?.sql());
         let done = self.work(
             &request.database,
             side,
             request.timeout_ms,
-            move |database, call| database.execute(call, &statement),
+            move |database, call| {
+                let sets = values::Sets::of(&statement)?;
+                database.execute_each(call, sets.sql(), &sets)
+            },
         );
         Ok(Response::new(executed(done.await?)))
     }

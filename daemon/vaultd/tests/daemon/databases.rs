@@ -8,6 +8,7 @@ mod values;
 
 use std::collections::HashMap;
 
+use prost::Message as _;
 use tonic::{Status, transport::Channel};
 use vault_proto::v1::{
     BatchStatementsRequest, ConfigureDatabaseRequest, CreateDatabaseRequest, DatabaseStatsRequest,
@@ -62,7 +63,7 @@ fn statement(sql: &str) -> Statement {
 async fn execute(databases: &mut Databases, sql: &str) -> Result<ExecuteResponse, Status> {
     let request = ExecuteRequest {
         database: NAME.into(),
-        statement: Some(statement(sql)),
+        statement: Some(statement(sql).encode_to_vec().into()),
         timeout_ms: 0,
     };
     Ok(databases.execute(request).await?.into_inner())
@@ -93,9 +94,14 @@ async fn messages(
 async fn rows(databases: &mut Databases, sql: &str) -> Result<Vec<Row>, Status> {
     let messages = messages(databases, query(sql, Vec::new())).await?;
     Ok(messages
-        .into_iter()
-        .flat_map(|message| message.rows)
+        .iter()
+        .flat_map(|message| listed(&message.rows))
         .collect())
+}
+
+/// The rows of a message.
+fn listed(rows: &vault_proto::Rows) -> Vec<Row> {
+    rows.to_messages().expect("well-formed")
 }
 
 /// The one integer that a statement answers with.
@@ -285,7 +291,7 @@ async fn parameters_stand_by_place_and_by_name() {
     };
     let answer = messages(&mut databases, sum.clone()).await.expect("bound");
     assert_eq!(answer.len(), 1, "columns, rows and end in one message");
-    assert!(answer[0].rows[0].values == [integer(341)]);
+    assert!(listed(&answer[0].rows)[0].values == [integer(341)]);
     assert_eq!(answer[0].end.as_ref().map(|end| end.rows), Some(1));
     for (named, values) in [
         (HashMap::new(), vec![integer(1)]),

@@ -13,7 +13,7 @@ use vault_store::{
     databases::{Call, Column, Database, Executed, Parameters, RowSink, SqlError, Stop, ValueRef},
 };
 
-use super::values;
+use super::{rows, values};
 use crate::keeper::Keeper;
 
 /// How long it is tried.
@@ -106,11 +106,7 @@ impl RowSink for Small {
                 ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => 0,
             })?;
         }
-        let values = row
-            .iter()
-            .map(|value| values::wire(*value, false))
-            .collect();
-        self.message.rows.push(v1::Row { values });
+        rows::push(&mut self.message.rows, row, values::wire);
         self.add(0)
     }
 }

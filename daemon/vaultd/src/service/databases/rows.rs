@@ -1,9 +1,12 @@
 //! Rows of an answer, as messages: as many rows to a message as travel fast, long values in chunks.
 
-use std::ops::ControlFlow;
+use std::{
+    ops::ControlFlow,
+    time::{Duration, Instant},
+};
 
 use vault_proto::{
-    CHUNK_LIMIT,
+    CHUNK_LIMIT, Rows as Page, ValueRef as Wire,
     v1::{self, QueryEnd, QueryResponse},
 };
 use vault_store::{
@@ -18,6 +21,8 @@ use super::{
 
 /// Bytes of rows after which a message is sent.
 const MESSAGE: usize = 96 << 10;
+/// Bytes by which the last row of most messages goes beyond that.
+const SPARE: usize = 4 << 10;
 /// Values above this go in chunks, in bytes.
 const LONG: usize = 64 << 10;
 /// Bytes of one row that go with it. Whatever does not fit goes in chunks, too, so that no row is
@@ -29,6 +34,27 @@ const SHORT: usize = 64;
 const FRAME: usize = 12;
 /// Bytes of all columns' names and types.
 const COLUMNS: usize = 512 << 10;
+
+/// Values of a row that need no memory of their own.
+const FEW: usize = 16;
+
+/// Adds a row to a page, each of its values by `wire`, in their order.
+pub(super) fn push<'a>(
+    page: &mut Page,
+    values: &[ValueRef<'a>],
+    mut wire: impl FnMut(ValueRef<'a>) -> Wire<'a>,
+) {
+    let mut few = [Wire::Null; FEW];
+    if let Some(few) = few.get_mut(..values.len()) {
+        for (place, value) in few.iter_mut().zip(values) {
+            *place = wire(*value);
+        }
+        page.push(few);
+    } else {
+        let many: Vec<_> = values.iter().map(|value| wire(*value)).collect();
+        page.push(&many);
+    }
+}
 
 /// Why no more rows were taken.
 #[derive(Clone, Debug)]
@@ -46,6 +72,7 @@ pub(super) struct Rows<'a, M> {
     pending: QueryResponse,
     bytes: usize,
     count: u64,
+    waited: Duration,
     failure: Option<Failure>,
 }
 
@@ -58,6 +85,7 @@ impl<'a, M> Rows<'a, M> {
             pending: QueryResponse::default(),
             bytes: 0,
             count: 0,
+            waited: Duration::ZERO,
             failure: None,
         }
     }
@@ -78,9 +106,8 @@ impl<'a, M> Rows<'a, M> {
     }
 
     fn send(&mut self) -> Result<(), Unsent> {
-        let rows = Vec::with_capacity(self.pending.rows.len());
         let next = QueryResponse {
-            rows,
+            rows: Page::with_capacity(MESSAGE + SPARE),
             ..QueryResponse::default()
         };
         self.bytes = 0;
@@ -99,29 +126,34 @@ impl<'a, M> Rows<'a, M> {
     }
 
     fn add(&mut self, values: &[ValueRef<'_>]) -> Result<(), Unsent> {
-        let before = self.bytes;
+        let bytes = &mut self.bytes;
+        let before = *bytes;
         let mut long = Vec::new();
-        let row = values.iter().map(|value| {
-            let bytes = content(*value);
-            self.bytes += FRAME;
-            let whole = bytes.len() <= LONG && self.bytes - before + bytes.len() <= WHOLE_ROW;
-            if whole || bytes.len() <= SHORT {
-                self.bytes += bytes.len();
-                values::wire(*value, false)
+        push(&mut self.pending.rows, values, |value| {
+            let content = content(value);
+            *bytes += FRAME;
+            let whole = content.len() <= LONG && *bytes - before + content.len() <= WHOLE_ROW;
+            if whole || content.len() <= SHORT {
+                *bytes += content.len();
+                values::wire(value)
             } else {
-                long.push(bytes);
-                values::wire(*value, true)
+                long.push(content);
+                values::announced(value)
             }
         });
-        let values = row.collect();
-        self.pending.rows.push(v1::Row { values });
         self.bytes += FRAME;
         self.count += 1;
-        if self.bytes >= MESSAGE || !long.is_empty() {
-            self.send()?;
+        if self.bytes < MESSAGE && long.is_empty() {
+            return Ok(());
         }
-        long.into_iter()
-            .try_for_each(|bytes| self.send_chunks(bytes))
+        let begun = Instant::now();
+        let sent = self.send();
+        let sent = sent.and_then(|()| {
+            let mut long = long.into_iter();
+            long.try_for_each(|bytes| self.send_chunks(bytes))
+        });
+        self.waited = begun.elapsed();
+        sent
     }
 
     fn go_on(&mut self, sent: Result<(), Unsent>) -> ControlFlow<()> {
@@ -164,5 +196,9 @@ impl<M> RowSink for Rows<'_, M> {
     fn row(&mut self, values: &[ValueRef<'_>]) -> ControlFlow<()> {
         let sent = self.add(values);
         self.go_on(sent)
+    }
+
+    fn waited(&mut self) -> Duration {
+        std::mem::take(&mut self.waited)
     }
 }

@@ -1,19 +1,26 @@
 //! Values, parameters and statements between the wire and the store.
 
 use tonic::Status;
-use vault_proto::v1::{self, LongValue, value::Kind};
-use vault_store::databases::{Parameters, Statement, Value, ValueRef};
+use vault_proto::{
+    Malformed, StatementRef, ValueRef as Wire,
+    v1::{self, LongValue, value::Kind},
+};
+use vault_store::{
+    StoreError, StoreResult,
+    databases::{Given, Parameters, Runs, Statement, Value, ValueRef},
+};
 
-use crate::service::out_of_turn;
+use crate::{error::store_error, service::out_of_turn};
 
 /// Where the bytes of long values come from.
 pub(super) type LongValues<'a> = &'a mut dyn FnMut(LongValue) -> Result<Value, Status>;
 
+const NONE_FOLLOW: &str = "a long value in a call that takes no chunks: run it in a Transact";
+const NOT_TEXT: &str = "text that is not UTF-8 is not accepted: hand it in as a BLOB";
+
 /// Nowhere: no chunks follow this request.
 fn none_follow(_: LongValue) -> Result<Value, Status> {
-    Err(out_of_turn(
-        "a long value in a call that takes no chunks: run it in a Transact",
-    ))
+    Err(out_of_turn(NONE_FOLLOW))
 }
 
 fn value(value: v1::Value, long: LongValues<'_>) -> Result<Value, Status> {
@@ -24,9 +31,7 @@ fn value(value: v1::Value, long: LongValues<'_>) -> Result<Value, Status> {
         Some(Kind::Text(text)) => Ok(Value::Text(text)),
         Some(Kind::Blob(bytes)) => Ok(Value::Blob(bytes)),
         Some(Kind::Long(announced)) => long(announced),
-        Some(Kind::InvalidText(_)) => Err(out_of_turn(
-            "text that is not UTF-8 is not accepted: hand it in as a BLOB",
-        )),
+        Some(Kind::InvalidText(_)) => Err(out_of_turn(NOT_TEXT)),
     }
 }
 
@@ -75,25 +80,110 @@ pub(super) fn statement(given: Option<v1::Statement>) -> Result<Statement, Statu
     statement_with(given, &mut none_follow)
 }
 
-/// One value of a row, without its bytes where `long` says that they follow.
-pub(super) fn wire(value: ValueRef<'_>, long: bool) -> v1::Value {
-    let announced = |text, size: usize| {
-        let size = size as u64;
-        Kind::Long(LongValue { text, size })
+/// A statement on the wire with the parameters that it is run with, none of which came in chunks.
+pub(super) struct Sets<'a>(StatementRef<'a>);
+
+impl<'a> Sets<'a> {
+    /// Of a message.
+    pub(super) fn of(message: &'a [u8]) -> Result<Self, Unreadable> {
+        Ok(Self(StatementRef::new(message)?))
+    }
+
+    /// The statement.
+    pub(super) fn sql(&self) -> &'a str {
+        self.0.sql
+    }
+}
+
+impl Runs for Sets<'_> {
+    fn are_several(&self) -> bool {
+        self.0.runs > 1
+    }
+
+    fn each(&self, run: &mut dyn FnMut(Given<'_>) -> StoreResult<()>) -> StoreResult<()> {
+        if self.0.runs == 0 {
+            return run(Given::default());
+        }
+        let (mut positional, mut named) = (Vec::new(), Vec::new());
+        let read = self.0.each(|parameters| {
+            positional.clear();
+            for value in &parameters.positional {
+                positional.push(whole(*value)?);
+            }
+            named.clear();
+            for (name, value) in &parameters.named {
+                named.push((*name, whole(*value)?));
+            }
+            let given = Given {
+                positional: &positional,
+                named: &named,
+            };
+            run(given).map_err(Unreadable)
+        });
+        read.map_err(|Unreadable(error)| error)
+    }
+}
+
+/// Why a statement is not read on.
+pub(super) struct Unreadable(StoreError);
+
+impl From<Malformed> for Unreadable {
+    fn from(_: Malformed) -> Self {
+        unreadable("the statement is no message of the contract")
+    }
+}
+
+impl From<Unreadable> for StoreError {
+    fn from(Unreadable(error): Unreadable) -> Self {
+        error
+    }
+}
+
+impl From<Unreadable> for Status {
+    fn from(Unreadable(error): Unreadable) -> Self {
+        store_error(&error)
+    }
+}
+
+fn unreadable(text: &str) -> Unreadable {
+    Unreadable(StoreError::InvalidArgument(text.to_owned()))
+}
+
+/// A value that stands in its request whole.
+fn whole(value: Wire<'_>) -> Result<ValueRef<'_>, Unreadable> {
+    match value {
+        Wire::Null => Ok(ValueRef::Null),
+        Wire::Integer(integer) => Ok(ValueRef::Integer(integer)),
+        Wire::Real(real) => Ok(ValueRef::Real(real)),
+        Wire::Text(text) => Ok(ValueRef::Text(text.as_bytes())),
+        Wire::Blob(bytes) => Ok(ValueRef::Blob(bytes)),
+        Wire::Long(_) => Err(unreadable(NONE_FOLLOW)),
+        Wire::InvalidText(_) => Err(unreadable(NOT_TEXT)),
+    }
+}
+
+/// One value of a row.
+pub(super) fn wire(value: ValueRef<'_>) -> Wire<'_> {
+    match value {
+        ValueRef::Null => Wire::Null,
+        ValueRef::Integer(integer) => Wire::Integer(integer),
+        ValueRef::Real(real) => Wire::Real(real),
+        ValueRef::Text(bytes) => Wire::text(bytes),
+        ValueRef::Blob(bytes) => Wire::Blob(bytes),
+    }
+}
+
+/// The same where its bytes follow in chunks.
+pub(super) fn announced(value: ValueRef<'_>) -> Wire<'_> {
+    let long = |text, bytes: &[u8]| {
+        let size = bytes.len() as u64;
+        Wire::Long(LongValue { text, size })
     };
-    let kind = match value {
-        ValueRef::Null => None,
-        ValueRef::Integer(integer) => Some(Kind::Integer(integer)),
-        ValueRef::Real(real) => Some(Kind::Real(real)),
-        ValueRef::Text(bytes) if long => Some(announced(true, bytes.len())),
-        ValueRef::Blob(bytes) if long => Some(announced(false, bytes.len())),
-        ValueRef::Text(bytes) => Some(match std::str::from_utf8(bytes) {
-            Ok(text) => Kind::Text(text.to_owned()),
-            Err(_) => Kind::InvalidText(bytes.to_vec()),
-        }),
-        ValueRef::Blob(bytes) => Some(Kind::Blob(bytes.to_vec())),
-    };
-    v1::Value { kind }
+    match value {
+        ValueRef::Text(bytes) => long(true, bytes),
+        ValueRef::Blob(bytes) => long(false, bytes),
+        short => wire(short),
+    }
 }
 
 #[cfg(test)]
@@ -102,6 +192,14 @@ mod tests {
 
     fn given(kind: Kind) -> v1::Value {
         v1::Value { kind: Some(kind) }
+    }
+
+    /// What a client has of a value.
+    fn received(value: ValueRef<'_>) -> v1::Value {
+        let mut rows = vault_proto::Rows::default();
+        rows.push(&[wire(value)]);
+        let mut messages = rows.to_messages().expect("well formed");
+        messages.remove(0).values.remove(0)
     }
 
     #[test]
@@ -117,7 +215,7 @@ mod tests {
         ];
         for expected in values {
             let parameters = v1::Parameters {
-                positional: vec![wire(ValueRef::from(&expected), false)],
+                positional: vec![received(ValueRef::from(&expected))],
                 ..v1::Parameters::default()
             };
             let back = super::parameters(Some(parameters)).expect("acceptable");
@@ -127,7 +225,7 @@ mod tests {
 
     #[test]
     fn text_that_is_not_utf_8_goes_out_and_never_in() {
-        let out = wire(ValueRef::Text(b"a\xff"), false);
+        let out = received(ValueRef::Text(b"a\xff"));
         assert!(matches!(&out.kind, Some(Kind::InvalidText(bytes)) if bytes == b"a\xff"));
         let parameters = v1::Parameters {
             positional: vec![out],

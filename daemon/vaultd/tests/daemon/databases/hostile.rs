@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use prost::Message as _;
 use tonic::Status;
 use vault_client::Error;
 use vault_proto::v1::{CreateDatabaseRequest, ExecuteRequest, QueryRequest, Statement};
@@ -191,7 +192,7 @@ impl Bystander {
         ] {
             let request = ExecuteRequest {
                 database: BYSTANDERS.into(),
-                statement: Some(statement(sql)),
+                statement: Some(statement(sql).encode_to_vec().into()),
                 timeout_ms: 0,
             };
             databases.execute(request).await.expect("executed");
@@ -220,7 +221,7 @@ async fn ask(mut databases: Databases, over: Arc<AtomicBool>) -> (u64, Duration)
         let begun = Instant::now();
         let mut answer = databases.query(request).await.expect("served").into_inner();
         let first = answer.message().await.expect("goes on").expect("a message");
-        assert!(first.rows[0].values == [integer(11)]);
+        assert!(super::listed(&first.rows)[0].values == [integer(11)]);
         slowest = slowest.max(begun.elapsed());
         times += 1;
     }
@@ -288,14 +289,15 @@ async fn what_asks_for_too_much_is_stopped_and_nobody_else_hears_of_it() {
         }
     }
     assert!(otherwise.is_empty(), "{otherwise:#?}");
+    let insert = Statement {
+        sql: "INSERT INTO t VALUES (?)".into(),
+        runs: vec![positional(vec![super::value(
+            vault_proto::v1::value::Kind::Blob(vec![1; 8 << 20]),
+        )])],
+    };
     let giant = ExecuteRequest {
         database: NAME.into(),
-        statement: Some(Statement {
-            sql: "INSERT INTO t VALUES (?)".into(),
-            runs: vec![positional(vec![super::value(
-                vault_proto::v1::value::Kind::Blob(vec![1; 8 << 20]),
-            )])],
-        }),
+        statement: Some(insert.encode_to_vec().into()),
         timeout_ms: 0,
     };
     let refused = databases.execute(giant).await.expect_err("too large");

@@ -101,7 +101,10 @@ async fn source(databases: &mut Databases) -> Vec<Part> {
             columns: columns.map(|column| column.name.clone()).collect(),
             rowid: !without_rowid,
         }));
-        let rows: Vec<Row> = answer.into_iter().flat_map(|part| part.rows).collect();
+        let rows: Vec<Row> = answer
+            .iter()
+            .flat_map(|part| super::listed(&part.rows))
+            .collect();
         end.tables.push(digest(&name, &rows));
         parts.push(Part::Rows(Rows { rows }));
     }
@@ -163,7 +166,10 @@ async fn a_database_is_taken_over_with_all_that_works_in_it() {
             ..query(sql, Vec::new())
         };
         let answer = messages(&mut databases, request).await.expect(sql);
-        let rows: Vec<Row> = answer.into_iter().flat_map(|part| part.rows).collect();
+        let rows: Vec<Row> = answer
+            .iter()
+            .flat_map(|part| super::listed(&part.rows))
+            .collect();
         rows.into_iter()
             .flat_map(|row| row.values)
             .collect::<Vec<Value>>()

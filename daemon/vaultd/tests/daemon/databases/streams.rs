@@ -40,7 +40,7 @@ async fn a_hundred_thousand_rows_stream_in_flat_memory() {
         .into_inner();
     let (mut next, mut ended) = (1, false);
     while let Some(message) = answer.message().await.expect("a message") {
-        for row in message.rows {
+        for row in super::listed(&message.rows) {
             assert!(row.values[0] == integer(next));
             next += 1;
         }

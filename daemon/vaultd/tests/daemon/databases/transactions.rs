@@ -1,5 +1,6 @@
 //! Transactions that a client leads.
 
+use prost::Message as _;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
@@ -216,7 +217,7 @@ async fn writers_wait_for_each_other_and_not_for_ever() {
 
     let hurried = ExecuteRequest {
         database: NAME.into(),
-        statement: Some(statement("INSERT INTO t VALUES (2)")),
+        statement: Some(statement("INSERT INTO t VALUES (2)").encode_to_vec().into()),
         timeout_ms: 50,
     };
     let busy = soon("the answer", databases.execute(hurried)).await;
@@ -269,7 +270,7 @@ async fn writers_wait_for_each_other_and_not_for_ever() {
         panic!("no rows")
     };
     assert!(
-        rows.rows[0].values == [super::integer(0)],
+        super::listed(&rows.rows)[0].values == [super::integer(0)],
         "as of the moment it began"
     );
 }

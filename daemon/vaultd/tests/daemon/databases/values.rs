@@ -33,14 +33,14 @@ async fn every_class_of_value_comes_back_as_it_went() {
     ];
     let select = "SELECT ?, ?, ?, ?, ?, ?, ?";
     let answer = messages(&mut databases, query(select, values.clone())).await;
-    assert!(answer.expect("bound")[0].rows[0].values == values);
+    assert!(super::listed(&answer.expect("bound")[0].rows)[0].values == values);
     let answer = messages(
         &mut databases,
         query("SELECT CAST(x'ff61' AS TEXT)", Vec::new()),
     )
     .await;
     let invalid = value(Kind::InvalidText(vec![255, b'a']));
-    assert!(answer.expect("read")[0].rows[0].values == [invalid.clone()]);
+    assert!(super::listed(&answer.expect("read")[0].rows)[0].values == [invalid.clone()]);
     let answer = messages(&mut databases, query("SELECT ?", vec![invalid])).await;
     assert_eq!(refused(answer), "INVALID_ARGUMENT");
     let long = value(Kind::Long(LongValue {
@@ -59,8 +59,8 @@ fn assembled(messages: &[QueryResponse]) -> Vec<Value> {
     for message in messages {
         assert!(message.encoded_len() <= MESSAGE_LIMIT);
         assert!(message.chunk.len() <= CHUNK_LIMIT);
-        for row in &message.rows {
-            values.extend(row.values.iter().cloned());
+        for row in super::listed(&message.rows) {
+            values.extend(row.values);
         }
         chunks.extend_from_slice(&message.chunk);
     }
