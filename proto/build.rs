@@ -4,13 +4,17 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 8] = [
+const FILES: [&str; 12] = [
     "vault/v1/archives.proto",
+    "vault/v1/blobs.proto",
+    "vault/v1/connections.proto",
     "vault/v1/databases.proto",
     "vault/v1/documents.proto",
     "vault/v1/errors.proto",
+    "vault/v1/files.proto",
     "vault/v1/keys.proto",
     "vault/v1/maintenance.proto",
+    "vault/v1/secrets.proto",
     "vault/v1/stores.proto",
     "vault/v1/vault.proto",
 ];
@@ -26,6 +30,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         // By hand: there are many rows and runs in one of them.
         .extern_path(".vault.v1.ExecuteRequest", "crate::runs::ExecuteRequest")
         .extern_path(".vault.v1.QueryResponse", "crate::rows::QueryResponse")
+        // Content on its way is not copied once more to be taken out of its message.
+        .bytes(".vault.v1.PutBlobRequest.content")
+        .bytes(".vault.v1.UploadBlobRequest.chunk")
+        .bytes(".vault.v1.DownloadBlobResponse.chunk")
+        .bytes(".vault.v1.PutFileRequest.content")
+        .bytes(".vault.v1.UploadFileRequest.chunk")
+        .bytes(".vault.v1.DownloadFileResponse.chunk")
         // Bodies and passphrases travel in these messages: no generated `Debug` may print them.
         .skip_debug([
             ".vault.v1.PutDocumentRequest",
@@ -66,6 +77,17 @@ fn main() -> Result<(), Box<dyn Error>> {
             ".vault.v1.MigrateDatabaseRequest",
             ".vault.v1.ImportDatabaseRequest",
             ".vault.v1.BackupDatabaseRequest",
+            ".vault.v1.PutBlobRequest",
+            ".vault.v1.GetBlobResponse",
+            ".vault.v1.UploadBlobRequest",
+            ".vault.v1.DownloadBlobResponse",
+            ".vault.v1.PutFileRequest",
+            ".vault.v1.GetFileResponse",
+            ".vault.v1.UploadFileRequest",
+            ".vault.v1.DownloadFileResponse",
+            ".vault.v1.SetSecretRequest",
+            ".vault.v1.GetSecretResponse",
+            ".vault.v1.SaveConnectionRequest",
         ])
         .compile_fds(descriptors)?;
     Ok(())
