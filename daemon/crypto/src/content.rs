@@ -16,6 +16,11 @@ impl ContentHash {
         Self(primitives::sha256(content))
     }
 
+    /// A hash that was read.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The bytes.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0

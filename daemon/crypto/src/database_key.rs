@@ -52,7 +52,7 @@ impl DataKey {
     pub fn database_key(&self, salt: &DatabaseSalt) -> DatabaseKey {
         let mut key = DatabaseKey(Box::new([0; DatabaseKey::LEN]));
         primitives::hkdf_sha256_into(self.expose(), salt.as_bytes(), INFO, &mut key.0);
-        primitives::scrub_stack();
+        primitives::scrub_stack::<{ primitives::SCRUBBED }>();
         key
     }
 }

@@ -33,7 +33,7 @@ impl StorageKey {
         let key = Self::filled(|key| {
             primitives::hkdf_sha256_into(master.expose(), salt.as_bytes(), INFO, key);
         });
-        primitives::scrub_stack();
+        primitives::scrub_stack::<{ primitives::SCRUBBED }>();
         key
     }
 }

@@ -3,13 +3,15 @@
 //! The only crate that names an AEAD, a KDF or a MAC. It does no I/O of its own beyond reading the
 //! operating system's random source (age plug-ins, where a caller names one, are processes: see
 //! [`recipients`]), runs nothing asynchronously and holds no unsafe code. Read it in this order:
-//! [`secret`], `primitives`, [`envelope`], [`key_table`], [`previous_key`], [`derivation`], [`database_key`];
+//! [`secret`], `primitives`, [`envelope`], [`key_table`], [`previous_key`], [`derivation`], [`database_key`],
+//! [`blob_stream`];
 //! [`recipients`], `age_file`, [`passphrase`], [`key_export`], [`sealed_stream`].
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
 mod age_file;
+pub mod blob_stream;
 pub mod content;
 pub mod database_key;
 pub mod derivation;
@@ -24,7 +26,9 @@ mod primitives;
 pub mod recipients;
 pub mod sealed_stream;
 pub mod secret;
+pub mod secret_name;
 
+pub use blob_stream::{BlobAddress, BlobHeader, Position, StreamKeys, Suite, Trailer};
 pub use content::{ContentHash, ContentHasher};
 pub use database_key::{DatabaseKey, DatabaseSalt};
 pub use derivation::{MasterKey, Salt};
@@ -33,9 +37,10 @@ pub use id::{KeyId, VaultId};
 pub use key_table::{KeyPurpose, KeyTable, KeyTableError, SeveralRetired};
 pub use name::{NameKey, ObjectName};
 pub use passphrase::PassphraseError;
-pub use primitives::RandomError;
+pub use primitives::{RandomError, scrub_stack};
 pub use recipients::{Identities, Recipients};
 pub use secret::{DataKey, Fingerprint, SecretBytes, StorageKey};
+pub use secret_name::{ParseSecretNameError, SecretName};
 
 /// Fills `N` bytes from the operating system's random source, for identifiers that are not keys.
 pub fn random_bytes<const N: usize>() -> Result<[u8; N], RandomError> {

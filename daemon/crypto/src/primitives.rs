@@ -1,5 +1,6 @@
 //! One function per primitive, each naming its specification and why its use here is safe.
 
+use aes_gcm::Aes256Gcm;
 use chacha20poly1305::{
     KeyInit as _, XChaCha20Poly1305, aead::AeadInOut as _, aead::inout::InOutBuf,
 };
@@ -11,9 +12,11 @@ use zeroize::Zeroizing;
 pub(crate) const KEY_LEN: usize = 32;
 /// Length of an `XChaCha20` nonce, in bytes. Long enough that random nonces do not collide.
 pub(crate) const NONCE_LEN: usize = 24;
+/// Length of a nonce that is stored with each part it seals, in bytes: what AES-GCM takes.
+pub(crate) const STORED_NONCE_LEN: usize = 12;
 /// How much of the stack is overwritten after a key was made on it, in bytes: several times what
 /// HKDF uses.
-const SCRUBBED: usize = 16 << 10;
+pub(crate) const SCRUBBED: usize = 16 << 10;
 /// Length of a Poly1305 tag, in bytes.
 pub(crate) const TAG_LEN: usize = 16;
 
@@ -62,11 +65,12 @@ pub(crate) fn hkdf_sha256_into(
         .expect("32 bytes are below HKDF's limit of 255 × 32");
 }
 
-/// Overwrites what calls that have returned left on the stack: the hash functions hand their results
-/// on by value, and each copy would stay there until another call happens to need the room.
+/// Overwrites what calls that have returned left on the stack, as far down as `SIZE` bytes: hash
+/// functions hand their results on by value, ciphers open several blocks at once, and each copy would
+/// stay there until another call happens to need the room.
 #[inline(never)]
-pub(crate) fn scrub_stack() {
-    let mut room = [0u8; SCRUBBED];
+pub fn scrub_stack<const SIZE: usize>() {
+    let mut room = [0u8; SIZE];
     zeroize::Zeroize::zeroize(&mut room);
     std::hint::black_box(&room);
 }
@@ -103,6 +107,82 @@ pub(crate) fn open_in_place(
             tag.into(),
         )
         .ok()
+}
+
+/// [`seal_in_place`] under a stored nonce of 12 bytes, which ends the 24 that `XChaCha20` takes.
+///
+/// Safe because whoever calls draws the nonce at random and seals at most 2^32 parts under one key.
+pub(crate) fn seal_short_nonce(
+    key: &[u8; KEY_LEN],
+    nonce: &[u8; STORED_NONCE_LEN],
+    associated_data: &[u8],
+    buffer: &mut [u8],
+) -> Option<[u8; TAG_LEN]> {
+    seal_in_place(key, &extended(nonce), associated_data, buffer)
+}
+
+/// The inverse of [`seal_short_nonce`].
+pub(crate) fn open_short_nonce(
+    key: &[u8; KEY_LEN],
+    nonce: &[u8; STORED_NONCE_LEN],
+    associated_data: &[u8],
+    buffer: &mut [u8],
+    tag: &[u8; TAG_LEN],
+) -> Option<()> {
+    open_in_place(key, &extended(nonce), associated_data, buffer, tag)
+}
+
+fn extended(nonce: &[u8; STORED_NONCE_LEN]) -> [u8; NONCE_LEN] {
+    let mut bytes = [0; NONCE_LEN];
+    bytes[NONCE_LEN - STORED_NONCE_LEN..].copy_from_slice(nonce);
+    bytes
+}
+
+/// AES-256-GCM (NIST SP 800-38D) with nonces of 96 bits, sealing `buffer` in place; returns the tag.
+///
+/// Safe because whoever calls draws the nonce at random and seals at most 2^32 parts under one key,
+/// which is the bound of section 8.3. Fails only above 64 GiB.
+pub(crate) fn seal_aes_gcm(
+    key: &[u8; KEY_LEN],
+    nonce: &[u8; STORED_NONCE_LEN],
+    associated_data: &[u8],
+    buffer: &mut [u8],
+) -> Option<[u8; TAG_LEN]> {
+    Aes256Gcm::new(key.into())
+        .encrypt_inout_detached(nonce.into(), associated_data, InOutBuf::from(buffer))
+        .ok()
+        .map(Into::into)
+}
+
+/// The inverse of [`seal_aes_gcm`]; `None`, with `buffer` unchanged, where the tag does not fit.
+pub(crate) fn open_aes_gcm(
+    key: &[u8; KEY_LEN],
+    nonce: &[u8; STORED_NONCE_LEN],
+    associated_data: &[u8],
+    buffer: &mut [u8],
+    tag: &[u8; TAG_LEN],
+) -> Option<()> {
+    Aes256Gcm::new(key.into())
+        .decrypt_inout_detached(
+            nonce.into(),
+            associated_data,
+            InOutBuf::from(buffer),
+            tag.into(),
+        )
+        .ok()
+}
+
+/// Whether the CPU has instructions for AES and for carry-less multiplication, which the AES-GCM in
+/// use then takes.
+pub(crate) fn has_fast_aes() -> bool {
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    return std::arch::is_x86_feature_detected!("aes")
+        && std::arch::is_x86_feature_detected!("pclmulqdq");
+    #[cfg(target_arch = "aarch64")]
+    return std::arch::is_aarch64_feature_detected!("aes")
+        && std::arch::is_aarch64_feature_detected!("pmull");
+    #[cfg(not(any(target_arch = "x86", target_arch = "x86_64", target_arch = "aarch64")))]
+    return false;
 }
 
 /// BLAKE3 in keyed mode (BLAKE3 paper, section 2.2): a MAC, used for names.

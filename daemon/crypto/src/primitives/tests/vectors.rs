@@ -205,3 +205,27 @@ fn equality_is_that_of_slices() {
         assert!(!equal(left, right));
     }
 }
+
+/// The Galois/Counter Mode of Operation (`McGrew` and Viega), test case 16, which NIST took over.
+#[test]
+fn aes_256_gcm_test_case_16() {
+    let key = array(&hex(
+        "feffe9928665731c6d6a8f9467308308 feffe9928665731c6d6a8f9467308308",
+    ));
+    let nonce = array(&hex("cafebabefacedbaddecaf888"));
+    let data = hex("feedfacedeadbeeffeedfacedeadbeef abaddad2");
+    let content = hex(
+        "d9313225f88406e5a55909c5aff5269a 86a7a9531534f7da2e4c303d8a318a72
+        1c3c0c95956809532fcf0e2449a6b525 b16aedf5aa0de657ba637b39",
+    );
+    let sealed = hex(
+        "522dc1f099567d07f47f37a32a84427d 643a8cdcbfe5c0c97598a2bd2555d1aa
+        8cb08e48590dbb3da7b08b1056828838 c5f61e6393ba7a0abcc9f662",
+    );
+    let tag = array(&hex("76fc6ece0f4e1768cddf8853bb2d551b"));
+    let mut buffer = content.clone();
+    let written = seal_aes_gcm(&key, &nonce, &data, &mut buffer);
+    assert_eq!((&buffer, written), (&sealed, Some(tag)));
+    let opened = open_aes_gcm(&key, &nonce, &data, &mut buffer, &tag);
+    assert_eq!((opened, buffer), (Some(()), content));
+}

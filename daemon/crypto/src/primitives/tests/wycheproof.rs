@@ -80,6 +80,41 @@ fn xchacha20_poly1305() {
 }
 
 #[test]
+fn aes_256_gcm() {
+    // Keys of another length, and nonces, do not fit our function's type. Vectors of AES-128 and
+    // AES-192, valid as they are, count for nothing here.
+    let sizes = |test: &aead::Test| -> Option<([u8; KEY_LEN], [u8; STORED_NONCE_LEN])> {
+        let key = test.key[..].try_into().ok()?;
+        Some((key, test.nonce[..].try_into().ok()?))
+    };
+    let set = aead::TestSet::load(aead::TestName::AesGcm).expect("the vectors are compiled in");
+    let mut count = Count::default();
+    for test in set.test_groups.iter().flat_map(|group| &group.tests) {
+        let Some((key, nonce)) = sizes(test) else {
+            continue;
+        };
+        count.add(test.result);
+        let mut buffer = test.pt.to_vec();
+        let tag = seal_aes_gcm(&key, &nonce, &test.aad, &mut buffer).expect("short");
+        let sealed = buffer == test.ct[..] && tag == test.tag[..];
+        let mut buffer = test.ct.to_vec();
+        let given = test.tag[..].try_into().expect("16 bytes");
+        let opened = open_aes_gcm(&key, &nonce, &test.aad, &mut buffer, &given);
+        let valid = test.result == TestResult::Valid;
+        assert_eq!((sealed, opened.is_some()), (valid, valid), "{test:?}");
+        let expected = if valid { &test.pt } else { &test.ct };
+        assert_eq!(buffer, expected[..], "{test:?}");
+    }
+    assert_eq!(
+        count,
+        Count {
+            accepted: 39,
+            refused: 27
+        }
+    );
+}
+
+#[test]
 fn chacha20_poly1305() {
     let parts = |test: &aead::Test| -> Option<(ChaCha20Poly1305, Nonce)> {
         let key: [u8; KEY_LEN] = test.key[..].try_into().ok()?;
