@@ -1,8 +1,8 @@
 //! The names of keyring entries.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
-use vault_crypto::VaultId;
+use vault_crypto::{SecretName, VaultId};
 
 /// The service name of every entry.
 pub const SERVICE: &str = "vaultd";
@@ -10,7 +10,7 @@ pub const SERVICE: &str = "vaultd";
 /// One entry of one vault. Several vaults share a keyring: the vault id keeps them apart.
 ///
 /// Shown as `<vault id>/<name>`, which is also the account string in the keyring.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Account {
     /// The vault it belongs to.
     pub vault: VaultId,
@@ -22,12 +22,13 @@ impl Account {
     /// What a person reads in the desktop's keyring application. Eight digits of the vault id tell
     /// vaults apart; the whole id stands in the account.
     pub fn label(&self) -> String {
-        let what = match self.name {
-            EntryName::StorageKey => "storage key",
-            EntryName::StorageKeyNext => "next storage key",
-            EntryName::Salt => "salt",
-            EntryName::SaltNext => "next salt",
-            EntryName::Probe => "probe",
+        let what = match &self.name {
+            EntryName::StorageKey => "storage key".into(),
+            EntryName::StorageKeyNext => "next storage key".into(),
+            EntryName::Salt => "salt".into(),
+            EntryName::SaltNext => "next salt".into(),
+            EntryName::Probe => "probe".into(),
+            EntryName::Secret(name) => Cow::from(format!("secret {name}")),
         };
         format!("vaultd {what} ({:.8})", self.vault.to_string())
     }
@@ -40,7 +41,7 @@ impl fmt::Display for Account {
 }
 
 /// What an entry holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EntryName {
     /// The storage key in force.
     StorageKey,
@@ -52,25 +53,37 @@ pub enum EntryName {
     SaltNext,
     /// A random value written to see whether the keyring works, and deleted again.
     Probe,
+    /// The value of a secret, such as an API key.
+    Secret(SecretName),
 }
 
-impl EntryName {
-    /// The name inside the account string.
-    pub const fn as_str(self) -> &'static str {
-        match self {
+/// What the names of secrets follow in the account string.
+const SECRET_FOLDER: &str = "secret/";
+
+impl fmt::Display for EntryName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
             Self::StorageKey => "storage-key",
             Self::StorageKeyNext => "storage-key.next",
             Self::Salt => "salt",
             Self::SaltNext => "salt.next",
             Self::Probe => "probe",
-        }
+            Self::Secret(name) => return write!(f, "{SECRET_FOLDER}{name}"),
+        })
     }
 }
 
-impl fmt::Display for EntryName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
+/// The secret of `vault` that an account string names; `None` where it names anything else.
+#[cfg_attr(
+    not(target_os = "linux"),
+    expect(dead_code, reason = "only the Secret Service lists its entries")
+)]
+pub(crate) fn secret_of(vault: VaultId, account: &str) -> Option<SecretName> {
+    let name = account
+        .strip_prefix(&vault.to_string())?
+        .strip_prefix('/')?
+        .strip_prefix(SECRET_FOLDER)?;
+    SecretName::parse(name).ok()
 }
 
 #[cfg(test)]
@@ -89,7 +102,7 @@ mod tests {
         assert_eq!(account.label(), "vaultd storage key (a5a5a5a5)");
         let next = Account {
             name: EntryName::StorageKeyNext,
-            ..account
+            ..account.clone()
         };
         assert!(next.to_string().ends_with("/storage-key.next"));
         let probe = Account {
@@ -97,5 +110,32 @@ mod tests {
             ..account
         };
         assert!(probe.to_string().ends_with("/probe"));
+    }
+
+    #[test]
+    fn the_account_of_a_secret_leads_back_to_it() {
+        let vault = VaultId::from_bytes([0xA5; 16]);
+        let secret = SecretName::parse("connection:openai").expect("a name");
+        let account = Account {
+            vault,
+            name: EntryName::Secret(secret.clone()),
+        };
+        assert_eq!(
+            account.to_string(),
+            "a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5/secret/connection:openai"
+        );
+        assert_eq!(
+            account.label(),
+            "vaultd secret connection:openai (a5a5a5a5)"
+        );
+        assert_eq!(secret_of(vault, &account.to_string()), Some(secret));
+        let other = VaultId::from_bytes([0xA6; 16]);
+        assert_eq!(secret_of(other, &account.to_string()), None);
+        let key = Account {
+            name: EntryName::StorageKey,
+            ..account
+        };
+        assert_eq!(secret_of(vault, &key.to_string()), None);
+        assert_eq!(secret_of(vault, &format!("{vault}/secret/no name")), None);
     }
 }

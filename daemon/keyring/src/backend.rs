@@ -2,11 +2,11 @@
 
 use std::{fmt, str::FromStr};
 
-use vault_crypto::SecretBytes;
+use vault_crypto::{SecretBytes, SecretName, VaultId};
 
 use crate::{account::Account, error::KeyringError};
 
-/// A place that keeps the storage key.
+/// A place that keeps the storage key, and secrets where it [can](BackendKind::holds_secrets).
 ///
 /// Calls block, some for as long as a person looks at a dialog: reach a backend through
 /// [`crate::Keyring`].
@@ -31,6 +31,14 @@ pub trait Backend: Send {
 
     /// Deletes an entry; [`KeyringError::NoEntry`] where there is none.
     fn delete(&mut self, account: &Account, interaction: Interaction) -> Result<(), KeyringError>;
+
+    /// The secrets of a vault that have an entry, in any order. Where only those that are unlocked
+    /// can be seen, fails with [`KeyringError::Locked`]: an entry that is not named is not there.
+    fn list(&mut self, _: VaultId, _: Interaction) -> Result<Vec<SecretName>, KeyringError> {
+        Err(KeyringError::Unsupported(
+            "it does not list its entries".to_owned(),
+        ))
+    }
 
     /// Finds out whether the keyring takes and returns a secret. Never shows a dialog.
     fn probe(&mut self) -> Result<Probe, KeyringError>;
@@ -77,6 +85,11 @@ pub enum BackendKind {
 
 impl BackendKind {
     const ALL: [Self; 4] = [Self::Os, Self::Passphrase, Self::SystemdCreds, Self::Memory];
+
+    /// Whether it holds any entry. The others hold the storage key and nothing else.
+    pub const fn holds_secrets(self) -> bool {
+        matches!(self, Self::Os | Self::Memory)
+    }
 
     /// The word for it in the configuration, on the command line and in `vault.json`.
     pub const fn as_str(self) -> &'static str {

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use vault_crypto::SecretBytes;
+use vault_crypto::{SecretBytes, SecretName, VaultId};
 
 use crate::{
-    account::Account,
+    account::{Account, EntryName},
     backend::{Backend, BackendKind, Interaction, Probe},
     error::KeyringError,
 };
@@ -40,7 +40,7 @@ impl Backend for MemoryBackend {
         _: Interaction,
     ) -> Result<(), KeyringError> {
         self.entries
-            .insert(*account, SecretBytes::new(secret.to_vec()));
+            .insert(account.clone(), SecretBytes::new(secret.to_vec()));
         Ok(())
     }
 
@@ -49,6 +49,15 @@ impl Backend for MemoryBackend {
             .remove(account)
             .map(drop)
             .ok_or(KeyringError::NoEntry)
+    }
+
+    fn list(&mut self, vault: VaultId, _: Interaction) -> Result<Vec<SecretName>, KeyringError> {
+        let own = self.entries.keys().filter(|account| account.vault == vault);
+        let secrets = own.filter_map(|account| match &account.name {
+            EntryName::Secret(name) => Some(name.clone()),
+            _ => None,
+        });
+        Ok(secrets.collect())
     }
 
     fn probe(&mut self) -> Result<Probe, KeyringError> {
@@ -65,10 +74,7 @@ impl Backend for MemoryBackend {
 
 #[cfg(test)]
 mod tests {
-    use vault_crypto::VaultId;
-
     use super::*;
-    use crate::account::EntryName;
 
     fn account(vault: u8) -> Account {
         Account {
@@ -91,6 +97,26 @@ mod tests {
         assert_eq!(memory.delete(&account(1), no), Err(KeyringError::NoEntry));
         memory.lock();
         assert_eq!(memory.get(&account(2), no).expect("kept").expose(), b"two");
+    }
+
+    #[test]
+    fn a_listing_names_the_secrets_of_one_vault() {
+        let mut memory = MemoryBackend::new();
+        let no = Interaction::Forbidden;
+        let name = |text| SecretName::parse(text).expect("a name");
+        for (vault, entry) in [
+            (1, EntryName::StorageKey),
+            (1, EntryName::Secret(name("connection:one"))),
+            (2, EntryName::Secret(name("connection:two"))),
+        ] {
+            let account = Account {
+                name: entry,
+                ..account(vault)
+            };
+            memory.set(&account, b"value", no).expect("set");
+        }
+        let listed = memory.list(account(1).vault, no);
+        assert_eq!(listed, Ok(vec![name("connection:one")]));
     }
 
     #[test]

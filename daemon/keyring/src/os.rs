@@ -8,7 +8,7 @@ mod linux;
 mod native;
 
 use data_encoding::BASE64;
-use vault_crypto::{SecretBytes, VaultId};
+use vault_crypto::{SecretBytes, SecretName, VaultId};
 use zeroize::Zeroizing;
 
 #[cfg(target_os = "linux")]
@@ -66,6 +66,14 @@ impl Backend for OsBackend {
 
     fn delete(&mut self, account: &Account, interaction: Interaction) -> Result<(), KeyringError> {
         self.platform.delete(account, interaction)
+    }
+
+    fn list(
+        &mut self,
+        vault: VaultId,
+        interaction: Interaction,
+    ) -> Result<Vec<SecretName>, KeyringError> {
+        self.platform.list(vault, interaction)
     }
 
     fn probe(&mut self) -> Result<Probe, KeyringError> {

@@ -92,7 +92,7 @@ impl PassphraseBackend {
     }
 
     fn file(&self, account: &Account) -> Result<KeyFile, KeyringError> {
-        KeyFile::new(&self.folder, account.name)
+        KeyFile::new(&self.folder, &account.name)
     }
 
     fn files(&self) -> [KeyFile; 2] {

@@ -12,13 +12,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use vault_crypto::SecretBytes;
+use vault_crypto::{SecretBytes, SecretName, VaultId, scrub_stack};
 
 use crate::{
     account::Account,
     backend::{Backend, BackendKind, Interaction, Probe},
     error::KeyringError,
 };
+
+/// How much of the thread's stack is overwritten after a call, in bytes: several times what a
+/// conversation over D-Bus uses, which decrypts on it.
+const SCRUBBED: usize = 128 << 10;
 
 type Job = Box<dyn FnOnce(&mut dyn Backend) + Send>;
 
@@ -72,7 +76,7 @@ impl Keyring {
         account: &Account,
         interaction: Interaction,
     ) -> Result<SecretBytes, KeyringError> {
-        let account = *account;
+        let account = account.clone();
         self.call(move |backend| backend.get(&account, interaction))
     }
 
@@ -83,14 +87,23 @@ impl Keyring {
         secret: &[u8],
         interaction: Interaction,
     ) -> Result<(), KeyringError> {
-        let (account, secret) = (*account, SecretBytes::new(secret.to_vec()));
+        let (account, secret) = (account.clone(), SecretBytes::new(secret.to_vec()));
         self.call(move |backend| backend.set(&account, secret.expose(), interaction))
     }
 
     /// See [`Backend::delete`].
     pub fn delete(&self, account: &Account, interaction: Interaction) -> Result<(), KeyringError> {
-        let account = *account;
+        let account = account.clone();
         self.call(move |backend| backend.delete(&account, interaction))
+    }
+
+    /// See [`Backend::list`].
+    pub fn list(
+        &self,
+        vault: VaultId,
+        interaction: Interaction,
+    ) -> Result<Vec<SecretName>, KeyringError> {
+        self.call(move |backend| backend.list(vault, interaction))
     }
 
     /// See [`Backend::probe`].
@@ -131,6 +144,7 @@ impl Keyring {
                     "the keyring backend panicked".to_owned(),
                 ))
             });
+            scrub_stack::<SCRUBBED>();
             drop(taken);
             // A caller that gave up is not told; its answer is zeroed here.
             let _ = reply.send(result);

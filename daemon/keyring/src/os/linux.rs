@@ -8,11 +8,12 @@ use secret_service::{
     EncryptionType,
     blocking::{Collection, SecretService},
 };
+use vault_crypto::{SecretName, VaultId};
 use zbus_secret_service_keyring_store::Store;
 
 use super::error;
 use crate::{
-    account::{Account, SERVICE},
+    account::{self, Account, SERVICE},
     backend::Interaction,
     error::KeyringError,
 };
@@ -65,6 +66,14 @@ impl Platform {
             let entry = connection.entry(account)?;
             entry.delete_credential().map_err(error::from_keyring)
         })
+    }
+
+    pub(super) fn list(
+        &mut self,
+        vault: VaultId,
+        interaction: Interaction,
+    ) -> Result<Vec<SecretName>, KeyringError> {
+        self.call(|connection| connection.list(vault, interaction))
     }
 
     pub(super) fn unlock(&mut self) -> Result<(), KeyringError> {
@@ -204,6 +213,37 @@ impl Connection {
         } else {
             collection_locked()
         })
+    }
+
+    /// The secrets of a vault. A locked item does not tell its attributes, and a locked collection
+    /// may not tell of its items at all: whatever is locked is unlocked first, or nothing is said.
+    fn list(
+        &self,
+        vault: VaultId,
+        interaction: Interaction,
+    ) -> Result<Vec<SecretName>, KeyringError> {
+        let collection = self.default_collection()?.ok_or_else(no_collection)?;
+        if collection.is_locked().map_err(from_service)? {
+            match interaction {
+                Interaction::Forbidden => return Err(collection_locked()),
+                Interaction::Allowed => unlock(&collection)?,
+            }
+        }
+        let attributes = HashMap::from([("service", SERVICE)]);
+        let found = self
+            .service
+            .search_items(attributes)
+            .map_err(from_service)?;
+        if !found.locked.is_empty() {
+            return Err(collection_locked());
+        }
+        let mut secrets = Vec::new();
+        for item in found.unlocked {
+            let attributes = item.get_attributes().map_err(from_service)?;
+            let account = attributes.get("username");
+            secrets.extend(account.and_then(|account| account::secret_of(vault, account)));
+        }
+        Ok(secrets)
     }
 
     fn default_collection(&self) -> Result<Option<Collection<'_>>, KeyringError> {

@@ -11,6 +11,7 @@
 )]
 
 use keyring::Entry;
+use vault_crypto::{SecretName, VaultId};
 
 use super::error;
 use crate::{
@@ -42,6 +43,12 @@ impl Platform {
         entry(account)?
             .delete_credential()
             .map_err(error::from_keyring)
+    }
+
+    /// Neither keychain is searched: what the list of secrets names is read and removed by name.
+    pub(super) fn list(&self, _: VaultId, _: Interaction) -> Result<Vec<SecretName>, KeyringError> {
+        let text = "this system's keychain does not list its entries";
+        Err(KeyringError::Unsupported(text.to_owned()))
     }
 
     pub(super) fn unlock(&self) -> Result<(), KeyringError> {

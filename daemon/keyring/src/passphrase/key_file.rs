@@ -47,10 +47,10 @@ impl Opened {
 }
 
 impl KeyFile {
-    pub(super) fn new(folder: &Path, name: EntryName) -> Result<Self, KeyringError> {
+    pub(super) fn new(folder: &Path, name: &EntryName) -> Result<Self, KeyringError> {
         match name {
-            EntryName::StorageKey | EntryName::StorageKeyNext => Ok(Self::at(folder, name)),
-            EntryName::Salt | EntryName::SaltNext | EntryName::Probe => Err(
+            EntryName::StorageKey | EntryName::StorageKeyNext => Ok(Self::at(folder, name.clone())),
+            EntryName::Salt | EntryName::SaltNext | EntryName::Probe | EntryName::Secret(_) => Err(
                 KeyringError::Unsupported("key files hold storage keys only".to_owned()),
             ),
         }
@@ -63,14 +63,14 @@ impl KeyFile {
 
     fn at(folder: &Path, name: EntryName) -> Self {
         Self {
-            name,
             folder: folder.to_owned(),
             path: folder.join(format!("{name}.age")),
+            name,
         }
     }
 
-    pub(super) fn name(&self) -> EntryName {
-        self.name
+    pub(super) fn name(&self) -> &EntryName {
+        &self.name
     }
 
     /// The sealed bytes. Only a file that is not there is `NoEntry`; an unreadable one is not.

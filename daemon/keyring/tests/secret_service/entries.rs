@@ -3,6 +3,7 @@
 use std::{collections::HashMap, process::Command};
 
 use secret_service::{EncryptionType, blocking::SecretService};
+use vault_crypto::SecretName;
 use vault_keyring::{Account, EntryName, Interaction::Forbidden, KeyringError, Probe, SERVICE};
 
 use super::{
@@ -53,6 +54,36 @@ fn two_vaults_and_two_names_do_not_touch_each_other() {
         keyring.delete(&account(2), Forbidden).expect("deleted");
         keyring.delete(&next, Forbidden).expect("deleted");
         assert_eq!(get(&keyring, 1), Ok(KEY.to_vec()));
+    });
+}
+
+#[test]
+fn secrets_of_any_bytes_go_round_and_are_listed_by_vault() {
+    scenario(|session| {
+        session.start_bus();
+        session.start_keyring();
+        let keyring = Session::keyring(LONG);
+        let secret = |vault, name| Account {
+            name: EntryName::Secret(SecretName::parse(name).expect("a name")),
+            ..account(vault)
+        };
+        let largest: Vec<u8> = (0..=u8::MAX).cycle().take(64 << 10).collect();
+        for value in [&b"\0\n\xFF"[..], &largest] {
+            let one = secret(1, "connection:one");
+            keyring.set(&one, value, Forbidden).expect("set");
+            let back = keyring.get(&one, Forbidden).expect("read");
+            assert!(back.expose() == value, "another value");
+        }
+        keyring.set(&account(1), &KEY, Forbidden).expect("set");
+        keyring
+            .set(&secret(2, "connection:two"), b"x", Forbidden)
+            .expect("set");
+        let listed = keyring.list(account(1).vault, Forbidden).expect("listed");
+        let listed: Vec<&str> = listed.iter().map(SecretName::as_str).collect();
+        assert_eq!(listed, ["connection:one"]);
+        session.lock_keyring();
+        let locked = keyring.list(account(1).vault, Forbidden);
+        assert!(matches!(locked, Err(KeyringError::Locked(_))), "{locked:?}");
     });
 }
 
