@@ -1,8 +1,8 @@
 //! A vault's content as one file: a tar file, in the clear, compressed, or compressed and sealed.
 //!
 //! The first entry is the manifest, which lists every object with its size, hash and metadata;
-//! behind it come the objects, store by store in the manifest's order, each under the full name of
-//! its store. Of a manifest and the objects it lists there is exactly one tar file (see `layout`),
+//! behind it come the objects, store by store in the manifest's order (blobs before what may name
+//! them), each under the full name of its store. Of a manifest and the objects it lists there is exactly one tar file (see `layout`),
 //! and no other one is taken: nothing can be missing, doubled, added, moved or cut off unnoticed.
 //!
 //! Memory stays flat, whatever an archive says of itself. Besides the manifest, a piece of a body
@@ -85,7 +85,7 @@ pub struct Summary {
     pub vault: VaultId,
     /// When, in milliseconds since 1970.
     pub created_ms: i64,
-    /// Its stores, by name.
+    /// Its stores: those of blobs, then the others, by name.
     pub stores: Vec<StoreSummary>,
     /// Objects in all.
     pub objects: u64,
@@ -93,6 +93,17 @@ pub struct Summary {
     pub bytes: u64,
     /// SHA-256 of the manifest, which holds that of every object.
     pub manifest: [u8; 32],
+    /// Secrets whose value is not in it.
+    pub secrets_left_out: u64,
+}
+
+/// What goes into an archive.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Contents {
+    /// These stores alone; every one where there is none.
+    pub only: Option<Vec<StoreName>>,
+    /// The values of secrets, too. Without them they are listed and no more.
+    pub secrets: bool,
 }
 
 /// Counts what is done and passes it on.

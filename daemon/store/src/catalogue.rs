@@ -18,13 +18,19 @@ pub const FILE: &str = "catalogue";
 const LIMIT: u64 = 256 << 20;
 
 /// What a store holds.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// Documents.
     Documents,
     /// An encrypted SQL database.
     Database,
+    /// Content of any size, under the hash of it.
+    Blobs,
+    /// Ordinary files, never encrypted.
+    Files,
+    /// API keys.
+    Secrets,
 }
 
 /// Whether a store encrypts.
@@ -64,6 +70,34 @@ impl DatabaseOptions {
     }
 }
 
+/// What becomes of the attachments of a document store. Thresholds are in bytes; the default where
+/// there is none.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct AttachmentOptions {
+    /// The store of blobs that takes them; [`crate::blobs::DEFAULT_STORE`] where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blobs: Option<StoreName>,
+    /// Of an image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<u64>,
+    /// Of any other file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<u64>,
+    /// Of a video.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub video: Option<u64>,
+    /// Of a recording.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio: Option<u64>,
+}
+
+impl AttachmentOptions {
+    /// Whether nothing was declared.
+    pub(crate) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// One store, as the catalogue lists it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StoreRecord {
@@ -79,6 +113,8 @@ pub struct StoreRecord {
     pub size_class: SizeClass,
     /// Of a database; the default for others.
     pub database: DatabaseOptions,
+    /// Of a document store; the default for others.
+    pub attachments: AttachmentOptions,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -90,6 +126,8 @@ struct FileRecord {
     size_class: SizeClass,
     #[serde(default, skip_serializing_if = "DatabaseOptions::is_default")]
     database: DatabaseOptions,
+    #[serde(default, skip_serializing_if = "AttachmentOptions::is_default")]
+    attachments: AttachmentOptions,
     /// Fields of later versions survive a rewrite by this one.
     #[serde(flatten)]
     other: serde_json::Map<String, serde_json::Value>,
@@ -241,23 +279,26 @@ impl Catalogue {
             protection: record.protection,
             size_class: record.size_class,
             database: record.database.clone(),
+            attachments: record.attachments.clone(),
             other: serde_json::Map::new(),
         });
         self.write(root, vault, ring, content)
     }
 
-    /// Durably changes what is declared of a database.
+    /// Durably changes what is declared of a store: the options of `record`, in place of those
+    /// known.
     pub(crate) fn configure(
         &mut self,
         root: &DataRoot,
         vault: VaultId,
         ring: &Ring,
-        (id, options): (StoreId, &DatabaseOptions),
+        record: &StoreRecord,
     ) -> StoreResult<()> {
         let mut content = self.copy();
-        let id = id.to_string();
-        for record in content.stores.iter_mut().filter(|record| record.id == id) {
-            record.database = options.clone();
+        let id = record.id.to_string();
+        for known in content.stores.iter_mut().filter(|known| known.id == id) {
+            known.database = record.database.clone();
+            known.attachments = record.attachments.clone();
         }
         self.write(root, vault, ring, content)
     }
@@ -281,6 +322,7 @@ impl Catalogue {
             id: record.id.clone(),
             name: record.name.clone(),
             database: record.database.clone(),
+            attachments: record.attachments.clone(),
             other: record.other.clone(),
             ..*record
         });
@@ -300,6 +342,7 @@ impl FileRecord {
             protection: self.protection,
             size_class: self.size_class,
             database: self.database.clone(),
+            attachments: self.attachments.clone(),
         })
     }
 }

@@ -4,6 +4,7 @@
 //! journal (see `commit`). The index of heads is kept in memory and rebuilt from the files
 //! at every open; bodies are read and opened at every get, never cached.
 
+mod admission;
 mod adopted;
 mod awaiting;
 mod checkpoint;
@@ -17,10 +18,10 @@ mod kept;
 mod medium;
 mod merge_patch;
 mod metadata;
-mod own_files;
 mod plain;
 mod read;
 mod reencrypt;
+mod references;
 mod scan;
 mod snapshot;
 mod store_kind;
@@ -45,7 +46,7 @@ pub use write::{Change, Content, Outcome, Precondition, REVISION_LIMIT, Restored
 
 use self::{commit::Queue, doubt::Unsettled, folders::Folders, index::Index, medium::Medium};
 use crate::{
-    catalogue::StoreRecord,
+    catalogue::{AttachmentOptions, StoreRecord},
     error::{StoreError, StoreResult},
     id::{DocumentId, Revision},
     kind::StoreContext,
@@ -87,6 +88,8 @@ pub(crate) struct Inner {
     closed: AtomicBool,
     latest: Mutex<Option<watch::Sender<Revision>>>,
     snapshots: snapshot::Moments,
+    /// What becomes of attachments.
+    attachments: RwLock<Arc<AttachmentOptions>>,
 }
 
 impl DocumentStore {
@@ -104,6 +107,7 @@ impl DocumentStore {
             closed: AtomicBool::new(false),
             latest: Mutex::new(Some(watch::Sender::new(Revision::ZERO))),
             snapshots: snapshot::Moments::default(),
+            attachments: RwLock::new(Arc::new(context.record.attachments.clone())),
             context,
             folders,
         };
@@ -122,6 +126,11 @@ impl DocumentStore {
     /// The store's entry in the catalogue.
     pub fn record(&self) -> &StoreRecord {
         &self.0.context.record
+    }
+
+    /// Changes what becomes of attachments, from the next write on.
+    pub(crate) fn configure(&self, options: AttachmentOptions) {
+        self.0.configure(options);
     }
 
     /// Largest body, in bytes.
@@ -151,7 +160,9 @@ impl DocumentStore {
             self.check(write)?;
             self.0.take_in_edit_of(&write.id);
         }
-        let outcomes = self.0.commit(writes)?;
+        let mut admitted = self.0.admit(writes);
+        let outcomes = self.0.commit(admitted.all()?)?;
+        drop(admitted);
         self.after_commit()?;
         Ok(outcomes)
     }
@@ -162,11 +173,23 @@ impl DocumentStore {
         for write in &writes {
             self.0.take_in_edit_of(&write.id);
         }
-        let tickets = writes.into_iter().map(|write| vec![write]).collect();
-        let answers = self.0.commit_each(tickets);
+        let mut admitted = self.0.admit(writes);
+        let mut answers = Vec::with_capacity(admitted.writes.len());
+        let mut tickets = Vec::with_capacity(admitted.writes.len());
+        for write in std::mem::take(&mut admitted.writes) {
+            answers.push(write.map(|write| tickets.push(vec![write])));
+        }
+        let mut made = self.0.commit_each(tickets).into_iter();
+        drop(admitted);
         self.after_commit()?;
-        let one = |mut outcomes: Vec<Outcome>| outcomes.pop().expect("one write, one outcome");
-        Ok(answers.into_iter().map(|answer| answer.map(one)).collect())
+        let mut one = || {
+            let mut outcomes = made.next().expect("one ticket, one answer")?;
+            Ok(outcomes.pop().expect("one write, one outcome"))
+        };
+        Ok(answers
+            .into_iter()
+            .map(|answer| answer.and_then(|()| one()))
+            .collect())
     }
 
     fn after_commit(&self) -> StoreResult<()> {

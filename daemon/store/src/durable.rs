@@ -13,6 +13,7 @@ use data_encoding::HEXLOWER;
 use crate::{
     error::{StoreError, StoreResult},
     fs::{EntryKind, FileSystem, NewFile},
+    root::DataRoot,
 };
 
 /// Temporary files begin with this; left by a crash, they are swept at the next start.
@@ -48,16 +49,26 @@ pub fn scratch(fs: &dyn FileSystem, folder: &Path, bytes: &[u8]) -> StoreResult<
     Ok(std::mem::take(&mut staged.path))
 }
 
+/// A new path for a temporary file.
+pub fn temporary_path(folder: &Path) -> StoreResult<PathBuf> {
+    let random = vault_crypto::random_bytes::<8>()?;
+    Ok(folder.join(format!("{TEMPORARY_PREFIX}{}", HEXLOWER.encode(&random))))
+}
+
+fn create(fs: &dyn FileSystem, folder: &Path) -> StoreResult<(PathBuf, Box<dyn NewFile>)> {
+    let path = temporary_path(folder)?;
+    let file = fs
+        .create_new(&path)
+        .map_err(|error| StoreError::io("create", &path, &error))?;
+    Ok((path, file))
+}
+
 fn temporary<'a>(
     fs: &'a dyn FileSystem,
     folder: &Path,
     parts: &[&[u8]],
 ) -> StoreResult<(Staged<'a>, Box<dyn NewFile>)> {
-    let random = vault_crypto::random_bytes::<8>()?;
-    let path = folder.join(format!("{TEMPORARY_PREFIX}{}", HEXLOWER.encode(&random)));
-    let mut file = fs
-        .create_new(&path)
-        .map_err(|error| StoreError::io("create", &path, &error))?;
+    let (path, mut file) = create(fs, folder)?;
     let staged = Staged {
         fs,
         path,
@@ -68,6 +79,90 @@ fn temporary<'a>(
             .map_err(|error| StoreError::io("write", &staged.path, &error))?;
     }
     Ok((staged, file))
+}
+
+/// A temporary file being written, piece by piece. Dropped, it is removed.
+pub struct Staging<'a> {
+    staged: Staged<'a>,
+    file: Box<dyn NewFile>,
+}
+
+/// Begins a temporary file in `folder`.
+pub fn begin<'a>(fs: &'a dyn FileSystem, folder: &Path) -> StoreResult<Staging<'a>> {
+    let (staged, file) = temporary(fs, folder, &[])?;
+    Ok(Staging { staged, file })
+}
+
+impl<'a> Staging<'a> {
+    /// Adds what comes next.
+    pub fn write(&mut self, piece: &[u8]) -> StoreResult<()> {
+        self.file
+            .write_all(piece)
+            .map_err(|error| StoreError::io("write", &self.staged.path, &error))
+    }
+
+    /// Makes the content durable.
+    pub fn sync(mut self) -> StoreResult<Staged<'a>> {
+        self.file
+            .sync()
+            .map_err(|error| StoreError::io("sync", &self.staged.path, &error))?;
+        Ok(self.staged)
+    }
+}
+
+/// The same for a file that outlives the call it was begun in. Dropped without [`Growing::rename`], it is removed.
+pub struct Growing {
+    root: DataRoot,
+    path: PathBuf,
+    file: Box<dyn NewFile>,
+    renamed: bool,
+}
+
+/// Begins a new temporary file in `folder`.
+pub fn grow(root: &DataRoot, folder: &Path) -> StoreResult<Growing> {
+    let (path, file) = create(root.fs(), folder)?;
+    Ok(Growing {
+        root: root.clone(),
+        path,
+        file,
+        renamed: false,
+    })
+}
+
+impl Growing {
+    /// Adds what comes next.
+    pub fn write(&mut self, piece: &[u8]) -> StoreResult<()> {
+        let written = self.file.write_all(piece);
+        written.map_err(|error| StoreError::io("write", &self.path, &error))
+    }
+
+    /// Makes the content durable.
+    pub fn sync(&mut self) -> StoreResult<()> {
+        let synced = self.file.sync();
+        synced.map_err(|error| StoreError::io("sync", &self.path, &error))
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Gives the synced file its name. Durable only once the folder is synced.
+    pub fn rename(mut self, target: &Path) -> StoreResult<()> {
+        let renamed = self.root.fs().rename(&self.path, target);
+        renamed.map_err(|error| StoreError::io("rename", target, &error))?;
+        self.renamed = true;
+        Ok(())
+    }
+}
+
+impl Drop for Growing {
+    fn drop(&mut self) {
+        if !self.renamed {
+            // Best effort: what remains is swept later and is never read.
+            let _ = self.root.fs().remove_file(&self.path);
+        }
+    }
 }
 
 impl Staged<'_> {

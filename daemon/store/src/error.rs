@@ -5,8 +5,10 @@ use std::{fmt::Display, io, path::Path};
 use vault_crypto::{EnvelopeError, RandomError};
 
 use crate::{
+    blobs::BlobRef,
     databases::SqlError,
     id::{InvalidId, Revision},
+    key_source::KeySourceError,
 };
 
 /// Result of a store operation.
@@ -54,6 +56,64 @@ pub enum StoreError {
         /// The document.
         id: String,
     },
+    /// There is no such blob.
+    #[error("there is no blob {0}")]
+    NoSuchBlob(BlobRef),
+    /// There is no such file.
+    #[error("there is no file `{name}` in store `{store}`")]
+    NoSuchFile {
+        /// The store.
+        store: String,
+        /// The file.
+        name: String,
+    },
+    /// There is no such secret.
+    #[error("there is no secret `{0}`")]
+    NoSuchSecret(String),
+    /// A secret is listed, and its value is gone.
+    #[error("the value of secret `{0}` is gone: set it anew")]
+    SecretValueMissing(String),
+    /// A vault has one store of secrets.
+    #[error("a vault has one store of secrets, and `{0}` is there already")]
+    SecondOfSecrets(String),
+    /// The keyring that holds the values of secrets gave no answer, or not the one needed.
+    #[error(transparent)]
+    Keyring(#[from] KeySourceError),
+    /// An object is there already, and the call was to create it.
+    #[error("`{0}` is there already")]
+    ObjectExists(String),
+    /// A name that another one stands in the way of.
+    #[error("`{name}` cannot be stored: `{by}` is there, {why}")]
+    NameTaken {
+        /// What was to be stored.
+        name: String,
+        /// What is there.
+        by: String,
+        /// Why both cannot be.
+        why: &'static str,
+    },
+    /// A file that others changed while it was read.
+    #[error("`{name}` in store `{store}` was changed while it was read: try again")]
+    ChangedMeanwhile {
+        /// The store.
+        store: String,
+        /// The file.
+        name: String,
+    },
+    /// A document names a blob that is not stored.
+    #[error("the document names blob {0}, which is not stored: put the blob first")]
+    BlobMissing(BlobRef),
+    /// What was to be removed is named by something.
+    #[error("blob {reference} is named by {by}: remove what names it first")]
+    InUse {
+        /// The blob.
+        reference: BlobRef,
+        /// What names it.
+        by: String,
+    },
+    /// One collection at a time.
+    #[error("unnamed blobs are being collected already: try again when that has ended")]
+    Collecting,
     /// A precondition on the revision does not hold.
     #[error("document `{id}` is at revision {current}, the write expects {expected}")]
     RevisionConflict {

@@ -1,12 +1,13 @@
 //! The one file-system trait, so that tests can enumerate crashes and inject faults.
 //!
-//! Only what the durable file protocol needs: there is no truncation, no overwriting in place and
-//! no following of links.
+//! Only what the durable file protocol needs: there is no overwriting in place and no following of
+//! links, and only an unfinished file that nobody reads is ever cut short.
 
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
     path::Path,
+    time::UNIX_EPOCH,
 };
 
 /// A file being written for the first time.
@@ -15,6 +16,12 @@ pub trait NewFile: Write + Send {
     ///
     /// After an error the state of the file is unknown: it is thrown away, never synced again.
     fn sync(&mut self) -> io::Result<()>;
+
+    /// The same file once more, to sync what was written so far while more is written; `Unsupported`
+    /// where that cannot be had. A sync that fails there counts as one of the file.
+    fn again(&self) -> io::Result<Box<dyn NewFile>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }
 
 /// A file being read.
@@ -42,10 +49,37 @@ pub enum EntryKind {
     Other,
 }
 
+impl EntryKind {
+    fn of(found: fs::FileType) -> Self {
+        if found.is_file() {
+            Self::File
+        } else if found.is_dir() {
+            Self::Directory
+        } else {
+            Self::Other
+        }
+    }
+}
+
+/// What is known of a directory entry without opening it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Inspected {
+    /// What it is.
+    pub kind: EntryKind,
+    /// Length of a file in bytes.
+    pub len: u64,
+    /// When it was last written, in milliseconds since 1970; `None` where nobody can tell.
+    pub modified_ms: Option<i64>,
+}
+
 /// Everything the stores ask of an operating system's files.
 pub trait FileSystem: Send + Sync + 'static {
     /// Creates a file that must not exist, mode 0600.
     fn create_new(&self, path: &Path) -> io::Result<Box<dyn NewFile>>;
+    /// Opens an unfinished regular file to write on, after cutting it to `len` bytes.
+    fn append(&self, path: &Path, len: u64) -> io::Result<Box<dyn NewFile>>;
+    /// Length of a regular file in bytes, without opening it.
+    fn file_len(&self, path: &Path) -> io::Result<u64>;
     /// Opens a regular file for reading.
     fn open(&self, path: &Path) -> io::Result<Box<dyn OpenFile>>;
     /// Reads a regular file of exactly `len` bytes, if that can be done without waiting for the
@@ -63,6 +97,24 @@ pub trait FileSystem: Send + Sync + 'static {
     fn remove_dir(&self, path: &Path) -> io::Result<()>;
     /// The entries of a directory, in no order.
     fn read_dir(&self, path: &Path) -> io::Result<Vec<(String, EntryKind)>>;
+    /// What lies at `path`. A link there is looked at itself, not followed.
+    fn inspect(&self, path: &Path) -> io::Result<Inspected> {
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
+        let entries = self.read_dir(folder)?;
+        let found = entries.into_iter().find(|(entry, _)| **entry == *name);
+        let (_, kind) = found.ok_or(io::ErrorKind::NotFound)?;
+        let len = match kind {
+            EntryKind::File => self.open(path)?.len()?,
+            EntryKind::Directory | EntryKind::Other => 0,
+        };
+        Ok(Inspected {
+            kind,
+            len,
+            modified_ms: None,
+        })
+    }
     /// Makes the names in a directory durable (`fsync` of the directory).
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
     /// Bytes that can still be written to the disk on which a directory lies; `Unsupported` where
@@ -79,6 +131,10 @@ pub struct DiskFileSystem;
 impl NewFile for File {
     fn sync(&mut self) -> io::Result<()> {
         self.sync_all()
+    }
+
+    fn again(&self) -> io::Result<Box<dyn NewFile>> {
+        Ok(Box::new(self.try_clone()?))
     }
 }
 
@@ -115,26 +171,23 @@ impl FileSystem for DiskFileSystem {
         Ok(Box::new(options.open(path)?))
     }
 
-    fn open(&self, path: &Path) -> io::Result<Box<dyn OpenFile>> {
-        let mut options = OpenOptions::new();
-        options.read(true);
-        // A planted link is refused, and a planted pipe does not block the open.
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::custom_flags(
-            &mut options,
-            (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK)
-                .bits()
-                .cast_signed(),
-        );
-        let not_regular = || io::Error::new(io::ErrorKind::InvalidInput, "not a regular file");
-        let file = options.open(path).map_err(|error| {
-            let link = std::fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
-            if link { not_regular() } else { error }
-        })?;
-        if !file.metadata()?.is_file() {
-            return Err(not_regular());
-        }
+    fn append(&self, path: &Path, len: u64) -> io::Result<Box<dyn NewFile>> {
+        let file = open_regular(path, OpenOptions::new().append(true))?;
+        file.set_len(len)?;
         Ok(Box::new(file))
+    }
+
+    fn file_len(&self, path: &Path) -> io::Result<u64> {
+        let found = fs::symlink_metadata(path)?;
+        if found.is_file() {
+            Ok(found.len())
+        } else {
+            Err(not_regular())
+        }
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn OpenFile>> {
+        Ok(Box::new(open_regular(path, OpenOptions::new().read(true))?))
     }
 
     /// Neither looks a name up on the disk (`RESOLVE_CACHED`, Linux 5.12) nor waits for a page
@@ -181,15 +234,22 @@ impl FileSystem for DiskFileSystem {
         let mut entries = Vec::new();
         for entry in fs::read_dir(path)? {
             let entry = entry?;
-            let kind = match entry.file_type()? {
-                kind if kind.is_file() => EntryKind::File,
-                kind if kind.is_dir() => EntryKind::Directory,
-                _ => EntryKind::Other,
-            };
+            let kind = EntryKind::of(entry.file_type()?);
             // Names of ours are ASCII; a lossy name cannot match one and is only reported.
             entries.push((entry.file_name().to_string_lossy().into_owned(), kind));
         }
         Ok(entries)
+    }
+
+    fn inspect(&self, path: &Path) -> io::Result<Inspected> {
+        let metadata = fs::symlink_metadata(path)?;
+        let modified = metadata.modified().ok();
+        let since = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        Ok(Inspected {
+            kind: EntryKind::of(metadata.file_type()),
+            len: metadata.len(),
+            modified_ms: since.and_then(|since| i64::try_from(since.as_millis()).ok()),
+        })
     }
 
     #[cfg(unix)]
@@ -208,6 +268,31 @@ impl FileSystem for DiskFileSystem {
         let found = rustix::fs::statvfs(directory)?;
         Ok(found.f_bavail.saturating_mul(found.f_frsize))
     }
+}
+
+/// Opens a file that is there already. A planted link is refused, and a planted pipe does not block
+/// the open.
+fn open_regular(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(
+        options,
+        (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK)
+            .bits()
+            .cast_signed(),
+    );
+    let file = options.open(path).map_err(|error| {
+        let link = fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
+        if link { not_regular() } else { error }
+    })?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(not_regular())
+    }
+}
+
+fn not_regular() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")
 }
 
 #[cfg(all(test, target_os = "linux"))]

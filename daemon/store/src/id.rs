@@ -1,6 +1,6 @@
 //! Names as types: parsed once at the edge, well formed ever after.
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
@@ -12,11 +12,11 @@ use zeroize::Zeroize;
 pub struct InvalidId {
     what: &'static str,
     name: String,
-    rule: &'static str,
+    rule: Cow<'static, str>,
 }
 
 impl InvalidId {
-    fn new(what: &'static str, name: &str, rule: &'static str) -> Self {
+    pub(crate) fn new(what: &'static str, name: &str, rule: impl Into<Cow<'static, str>>) -> Self {
         // Shortened, and free of control characters, since it is shown on terminals.
         let name = name
             .chars()
@@ -25,7 +25,7 @@ impl InvalidId {
         Self {
             what,
             name: name.collect(),
-            rule,
+            rule: rule.into(),
         }
     }
 }

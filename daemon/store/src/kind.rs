@@ -9,13 +9,17 @@ use vault_crypto::{
 use zeroize::Zeroizing;
 
 use crate::{
+    blobs::{BlobKind, BlobRef},
     catalogue::{Kind, Protection, StoreRecord},
     clock::Clock,
     databases::DatabaseKind,
     documents::DocumentKind,
     error::{StoreError, StoreResult},
+    files::FileKind,
     id::Revision,
+    references::References,
     root::DataRoot,
+    secrets::{SecretKeyring, SecretKind},
     store_keys::StoreKeys,
 };
 
@@ -32,6 +36,8 @@ pub struct StoreContext {
     pub keys: Arc<StoreKeys>,
     /// Key of object names.
     pub names: Arc<NameKey>,
+    /// What the vault's stores name, and the way from one to another.
+    pub references: Arc<References>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Largest body, in bytes.
@@ -40,6 +46,8 @@ pub struct StoreContext {
     pub tombstones: u64,
     /// Whether upkeep runs by itself on threads of its own. Crash tests say no.
     pub background: bool,
+    /// Where the values of secrets go.
+    pub secrets: SecretKeyring,
 }
 
 impl StoreContext {
@@ -224,6 +232,9 @@ pub(crate) fn implementation(kind: Kind) -> &'static dyn StoreKind {
     match kind {
         Kind::Documents => &DocumentKind,
         Kind::Database => &DatabaseKind,
+        Kind::Blobs => &BlobKind,
+        Kind::Files => &FileKind,
+        Kind::Secrets => &SecretKind,
     }
 }
 
@@ -237,6 +248,10 @@ pub trait Store: Any + Send + Sync {
     ///
     /// Refused where an object cannot be read: a snapshot without it would pass for the whole.
     fn snapshot(&self) -> StoreResult<Box<dyn Snapshot>>;
+    /// The same with the values of secrets, which lie outside the vault otherwise.
+    fn snapshot_with_secrets(&self) -> StoreResult<Box<dyn Snapshot>> {
+        self.snapshot()
+    }
     /// Durably writes one object that a [`Snapshot`] read.
     fn import_one(&self, object: Exported) -> StoreResult<()>;
     /// Durably writes objects that a [`Snapshot`] read, which come by ascending revision. Those
@@ -266,6 +281,11 @@ pub trait Store: Any + Send + Sync {
     fn verify_one(&self, id: &str) -> StoreResult<()>;
     /// The blobs that the store's objects name.
     fn references(&self) -> StoreResult<Vec<String>>;
+    /// What of the store's objects names this blob: one of them, in words. The default suits a kind
+    /// whose objects name none.
+    fn naming(&self, _reference: &BlobRef) -> StoreResult<Option<String>> {
+        Ok(None)
+    }
     /// Figures.
     fn stats(&self) -> StoreResult<StoreStats>;
 }

@@ -2,18 +2,23 @@
 //!
 //! Synchronous and free of transport: every call blocks until the disk has answered. Read it in
 //! this order: [`fs`] and [`durable`] (what "acknowledged" rests on), [`root`] and [`vault`] (keys
-//! and catalogue), [`kind`] (what every store kind implements), [`documents`], [`databases`]; [`archive`].
+//! and catalogue), [`kind`] (what every store kind implements), [`documents`], [`databases`], [`blobs`];
+//! [`references`] and [`collection`] (what keeps a blob, and what ends it); [`archive`].
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
 pub mod archive;
+pub mod attachments;
+pub mod blobs;
 pub mod catalogue;
 pub mod clock;
+pub mod collection;
 pub mod databases;
 pub mod documents;
 pub mod durable;
 pub mod error;
+pub mod files;
 pub mod fs;
 pub mod header;
 pub mod id;
@@ -21,9 +26,12 @@ pub mod key_source;
 pub mod keys;
 pub mod kind;
 pub mod maintenance;
+mod own_files;
 mod public_file;
+pub mod references;
 pub mod root;
 pub mod rotation;
+pub mod secrets;
 pub mod sidecar;
 pub mod size_class;
 pub mod store_keys;

@@ -1,4 +1,4 @@
-//! The upkeep of databases: which operation is due when, what was done last, and one round of what
+//! The upkeep of databases and of stores of blobs: which operation is due when, what was done last, and one round of what
 //! is due.
 //!
 //! Time is handed in, in milliseconds since 1970 as a [`crate::Clock`] tells it, so that the whole
@@ -29,7 +29,7 @@ const RETRY_AFTER: i64 = 60 * 60 * 1000;
 /// The same where the disk had no room: somebody has to make some first.
 const RETRY_WITHOUT_SPACE: i64 = 6 * RETRY_AFTER;
 
-/// What is done to a database.
+/// What is done to a store.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Operation {
     /// `PRAGMA optimize`: figures for the query planner.
@@ -38,11 +38,27 @@ pub enum Operation {
     Checkpoint,
     /// `VACUUM`: the file without its free pages.
     Vacuum,
+    /// The blobs that nothing has named for long enough are removed.
+    Collect,
 }
 
 impl Operation {
     /// All of them, the quick ones first.
-    pub const ALL: [Self; 3] = [Self::Optimize, Self::Checkpoint, Self::Vacuum];
+    pub const ALL: [Self; 4] = [
+        Self::Optimize,
+        Self::Checkpoint,
+        Self::Vacuum,
+        Self::Collect,
+    ];
+
+    /// Those that are done to a store of this kind.
+    pub const fn of(kind: Kind) -> &'static [Self] {
+        match kind {
+            Kind::Database => &[Self::Optimize, Self::Checkpoint, Self::Vacuum],
+            Kind::Blobs => &[Self::Collect],
+            Kind::Documents | Kind::Files | Kind::Secrets => &[],
+        }
+    }
 
     /// Its name in the configuration and in the log.
     pub const fn name(self) -> &'static str {
@@ -50,6 +66,7 @@ impl Operation {
             Self::Optimize => "optimize",
             Self::Checkpoint => "checkpoint",
             Self::Vacuum => "vacuum",
+            Self::Collect => "collect",
         }
     }
 }
@@ -63,6 +80,8 @@ pub struct Schedule {
     pub checkpoint: Option<Duration>,
     /// Of [`Operation::Vacuum`].
     pub vacuum: Option<Duration>,
+    /// Of [`Operation::Collect`].
+    pub collect: Option<Duration>,
 }
 
 impl Default for Schedule {
@@ -72,6 +91,7 @@ impl Default for Schedule {
             optimize: hours(6),
             checkpoint: hours(7 * 24),
             vacuum: hours(30 * 24),
+            collect: hours(24),
         }
     }
 }
@@ -83,6 +103,7 @@ impl Schedule {
             Operation::Optimize => self.optimize,
             Operation::Checkpoint => self.checkpoint,
             Operation::Vacuum => self.vacuum,
+            Operation::Collect => self.collect,
         };
         interval.map(|interval| i64::try_from(interval.as_millis()).unwrap_or(i64::MAX))
     }
@@ -97,12 +118,12 @@ pub struct Upkept {
     pub after: u64,
 }
 
-/// One operation on one database.
+/// One operation on one store.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Task {
     /// What is done.
     pub operation: Operation,
-    /// The database's name.
+    /// The store's name.
     pub database: StoreName,
     /// Its lasting identifier, under which the run is remembered.
     pub store: StoreId,
@@ -273,14 +294,15 @@ impl Maintenance {
 
 /// Whether upkeep looks after a store by itself.
 pub fn is_registered(record: &StoreRecord) -> bool {
-    record.kind == Kind::Database && !record.database.without_maintenance
+    !Operation::of(record.kind).is_empty() && !record.database.without_maintenance
 }
 
 fn tasks(records: &[StoreRecord]) -> impl Iterator<Item = Task> {
     let registered = records.iter().filter(|record| is_registered(record));
     registered.flat_map(|record| {
-        Operation::ALL.map(|operation| Task {
-            operation,
+        let operations = Operation::of(record.kind).iter();
+        operations.map(|operation| Task {
+            operation: *operation,
             database: record.name.clone(),
             store: record.id,
         })
@@ -292,7 +314,8 @@ fn tasks(records: &[StoreRecord]) -> impl Iterator<Item = Task> {
 pub fn is_yielded(error: &StoreError) -> bool {
     matches!(
         error,
-        StoreError::Sql(SqlError::Busy | SqlError::Cancelled | SqlError::TransactionEnded)
+        StoreError::Collecting
+            | StoreError::Sql(SqlError::Busy | SqlError::Cancelled | SqlError::TransactionEnded)
     )
 }
 

@@ -19,17 +19,20 @@ pub enum SizeClass {
     Voice,
     /// A source fetched by URL.
     Download,
+    /// Whatever fits on the disk: blobs and files only.
+    Any,
 }
 
 impl SizeClass {
     /// Every class, smallest first.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Auth,
         Self::Card,
         Self::Chat,
         Self::Image,
         Self::Voice,
         Self::Download,
+        Self::Any,
     ];
 
     /// The bound in bytes unless configured otherwise.
@@ -41,6 +44,7 @@ impl SizeClass {
             Self::Image => 50 << 20,
             Self::Voice => 60 << 20,
             Self::Download => 200 << 20,
+            Self::Any => 1 << 40,
         }
     }
 
@@ -53,6 +57,7 @@ impl SizeClass {
             Self::Image => "image",
             Self::Voice => "voice",
             Self::Download => "download",
+            Self::Any => "any",
         }
     }
 }

@@ -7,16 +7,19 @@ mod derivation;
 mod evidence;
 mod inspection;
 mod moving;
+mod opened;
 mod opening;
 mod recovery;
 mod reencryption;
 pub(crate) mod reserving;
 mod rotating;
+mod secrets;
 mod staging;
 mod stores;
 
 use std::{
     collections::HashMap,
+    ops::Deref,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, atomic::AtomicU8},
 };
 
@@ -40,8 +43,10 @@ use crate::{
     header::{ExportRecord, Header},
     id::StoreId,
     keys,
+    references::References,
     root::DataRoot,
     rotation::RotationRecord,
+    secrets::SecretKeyring,
     size_class::{SizeClass, SizeLimits},
     store_keys::Ring,
 };
@@ -62,6 +67,8 @@ pub struct VaultOptions {
     pub tombstones: u64,
     /// Whether upkeep runs by itself on threads of its own.
     pub background: bool,
+    /// Where the values of secrets go.
+    pub secrets: SecretKeyring,
 }
 
 impl Default for VaultOptions {
@@ -72,16 +79,25 @@ impl Default for VaultOptions {
             limits: SizeLimits::default(),
             tombstones: 10_000,
             background: true,
+            secrets: SecretKeyring::default(),
         }
     }
 }
 
 /// An open vault.
-pub struct Vault {
+pub struct Vault(Arc<Core>);
+
+/// What of an open vault makes, opens and configures its stores. They reach it, too, where one needs
+/// another: a document that names blobs.
+pub struct Core {
     root: DataRoot,
     id: VaultId,
     options: VaultOptions,
     names: Arc<NameKey>,
+    /// Keeps what is named from being collected; the stores' way to each other.
+    pub(crate) references: Arc<References>,
+    /// Held by whoever collects blobs: one at a time.
+    pub(crate) collecting: Mutex<()>,
     state: Mutex<State>,
     /// Held by whoever rotates or moves the storage key: one at a time.
     rotating: Mutex<()>,
@@ -98,6 +114,8 @@ struct State {
     catalogue: Catalogue,
     /// Keys of stores that are not there any more, to be destroyed.
     orphans: Vec<KeyId>,
+    /// Stores that are in the catalogue no more, and whose files are still there.
+    removing: Vec<StoreRecord>,
     /// Stop the imports under way, which work on stores that are not open.
     imports: Vec<Weak<Stop>>,
     open: HashMap<StoreId, Arc<OpenStore>>,
@@ -139,7 +157,62 @@ impl State {
     }
 }
 
+impl Deref for Vault {
+    type Target = Core;
+
+    fn deref(&self) -> &Core {
+        &self.0
+    }
+}
+
+impl Core {
+    /// The time, in milliseconds since 1970.
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.options.clock.now_ms()
+    }
+
+    /// Every store, ordered by name.
+    pub fn stores(&self) -> Vec<StoreRecord> {
+        lock(&self.state).catalogue.stores()
+    }
+
+    /// The bound on bodies of a class, in bytes.
+    pub fn limit(&self, class: SizeClass) -> u64 {
+        self.options.limits.of(class)
+    }
+
+    /// Refuses a closed vault, in whose stores no one may start anew.
+    fn state(&self) -> StoreResult<MutexGuard<'_, State>> {
+        let state = lock(&self.state);
+        if state.keys.is_none() {
+            Err(StoreError::Closed)
+        } else {
+            Ok(state)
+        }
+    }
+}
+
 impl Vault {
+    fn over(
+        root: DataRoot,
+        id: VaultId,
+        options: VaultOptions,
+        names: NameKey,
+        state: State,
+    ) -> Self {
+        Self(Arc::new_cyclic(|core| Core {
+            root,
+            id,
+            options,
+            names: Arc::new(names),
+            references: Arc::new(References::new(Weak::clone(core))),
+            collecting: Mutex::default(),
+            state: Mutex::new(state),
+            rotating: Mutex::default(),
+            stop: AtomicU8::new(0),
+        }))
+    }
+
     /// The vault's lasting identifier.
     pub fn id(&self) -> VaultId {
         self.id
@@ -185,21 +258,6 @@ impl Vault {
             .collect()
     }
 
-    /// The time, in milliseconds since 1970.
-    pub(crate) fn now_ms(&self) -> i64 {
-        self.options.clock.now_ms()
-    }
-
-    /// Every store, ordered by name.
-    pub fn stores(&self) -> Vec<StoreRecord> {
-        lock(&self.state).catalogue.stores()
-    }
-
-    /// The bound on bodies of a class, in bytes.
-    pub fn limit(&self, class: SizeClass) -> u64 {
-        self.options.limits.of(class)
-    }
-
     /// Hands the storage key in force to `export`, and durably notes when that was done.
     pub fn export_key<T, E: From<StoreError>>(
         &self,
@@ -241,16 +299,6 @@ impl Vault {
         }
         for store in open.values() {
             store.close();
-        }
-    }
-
-    /// Refuses a closed vault, in whose stores no one may start anew.
-    fn state(&self) -> StoreResult<MutexGuard<'_, State>> {
-        let state = lock(&self.state);
-        if state.keys.is_none() {
-            Err(StoreError::Closed)
-        } else {
-            Ok(state)
         }
     }
 }

@@ -5,31 +5,31 @@ use std::io::{Read, Write};
 use vault_crypto::ContentHash;
 
 use super::{
-    ArchiveError, Form, Report, Summary, Tally,
+    ArchiveError, Contents, Form, Report, Summary, Tally,
     body::{Body, Piece},
     layout,
     manifest::{Manifest, Object, StorePart},
     sink::Sink,
 };
 use crate::{
+    catalogue::Kind,
     error::{StoreError, StoreResult},
     id::StoreName,
     kind::Snapshot,
     vault::Vault,
 };
 
-/// Writes every object of every store, or of these, each store as of one moment, whatever is written
-/// meanwhile. Changes nothing. The file is whole once this has returned `Ok`; cut short, it reads as such.
+/// Writes what is wanted of the vault, each store as of one moment, whatever is written meanwhile. Changes nothing. The file is whole once this has returned `Ok`; cut short, it reads as such.
 ///
 /// A store with an object that cannot be read is not exported: the error names the object.
 pub fn export<W: Write>(
     vault: &Vault,
     out: W,
     form: &Form<'_>,
-    only: Option<&[StoreName]>,
+    contents: &Contents,
     report: &mut Report<'_>,
 ) -> Result<Summary, ArchiveError> {
-    let (stores, snapshots): (Vec<_>, Vec<_>) = take(vault, only)?.into_iter().unzip();
+    let (stores, snapshots): (Vec<_>, Vec<_>) = take(vault, contents)?.into_iter().unzip();
     let manifest = Manifest::new(vault.id(), vault.now_ms(), stores);
     let encoded = manifest.encode()?;
     let sha256 = ContentHash::of(&encoded);
@@ -66,8 +66,9 @@ pub fn export<W: Write>(
 type Taken = (StorePart, Box<dyn Snapshot>);
 
 /// Every store as of one moment each, and what the manifest says of it.
-fn take(vault: &Vault, only: Option<&[StoreName]>) -> Result<Vec<Taken>, ArchiveError> {
+fn take(vault: &Vault, contents: &Contents) -> Result<Vec<Taken>, ArchiveError> {
     let mut records = vault.stores();
+    let only = contents.only.as_ref();
     if let Some(only) = only {
         records.retain(|record| only.contains(&record.name));
         let there = |name: &&StoreName| records.iter().any(|record| record.name == **name);
@@ -75,11 +76,17 @@ fn take(vault: &Vault, only: Option<&[StoreName]>) -> Result<Vec<Taken>, Archive
             return Err(StoreError::NoSuchStore(missing.to_string()).into());
         }
     }
+    // What documents and databases name is there when they are seen: blobs are looked at last.
+    records.sort_by_key(|record| record.kind == Kind::Blobs);
     let mut stores = Vec::new();
     for record in records {
-        let taken: StoreResult<_> = vault
-            .open_store(&record.name)
-            .and_then(|store| store.snapshot());
+        let taken: StoreResult<_> = vault.open_store(&record.name).and_then(|store| {
+            if contents.secrets {
+                store.snapshot_with_secrets()
+            } else {
+                store.snapshot()
+            }
+        });
         let snapshot = match taken {
             Ok(snapshot) => snapshot,
             // Removed since the stores were listed.
@@ -97,6 +104,7 @@ fn take(vault: &Vault, only: Option<&[StoreName]>) -> Result<Vec<Taken>, Archive
             protection: record.protection,
             size_class: record.size_class,
             database: record.database,
+            attachments: record.attachments,
             revision: snapshot.revision(),
             objects: amount.objects,
             bytes: amount.bytes,
@@ -104,6 +112,7 @@ fn take(vault: &Vault, only: Option<&[StoreName]>) -> Result<Vec<Taken>, Archive
         };
         stores.push((part, snapshot));
     }
+    stores.sort_by(|(one, _), (other, _)| one.place().cmp(&other.place()));
     Ok(stores)
 }
 

@@ -91,8 +91,8 @@ pub(super) fn manifest_head(size: u64, sha256: &str, time: u64) -> Vec<u8> {
 pub(super) fn entry_head(path: &str, place: Place, size: u64, time: u64) -> Vec<u8> {
     let (mut name, mut size_there, mut records) = (path.to_owned(), size, String::new());
     let (store, object) = place;
-    if path.len() > NAME_LIMIT {
-        // Programs that do not know extended headers see a name of its own for each.
+    if path.len() > NAME_LIMIT || !path.is_ascii() {
+        // A header has no character set; a record is UTF-8. Programs that do not know extended headers see a name of its own for each.
         name = format!("long/{store}/{object}");
         records += &record("path", path);
     }
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn names_and_sizes_that_no_header_holds_are_read_from_records() {
         let long = "x/".repeat(80) + "x";
-        for path in ["short", &long] {
+        for path in ["short", "é", &long] {
             for size in [0, SIZE_LIMIT, SIZE_LIMIT + 1, 1 << 47] {
                 let head = entry_head(path, (1, 2), size, 5);
                 let mut archive = tar::Archive::new(&head[..]);
@@ -171,7 +171,7 @@ mod tests {
                     (entry.size(), &*entry.path_bytes()),
                     (size, path.as_bytes())
                 );
-                let plain = path.len() <= NAME_LIMIT && size <= SIZE_LIMIT;
+                let plain = path == "short" && size <= SIZE_LIMIT;
                 assert_eq!(head.len() == BLOCK, plain);
             }
         }

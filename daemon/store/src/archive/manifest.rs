@@ -15,7 +15,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use super::{ArchiveError, StoreSummary, Summary, layout, names};
 use crate::{
-    catalogue::{DatabaseOptions, Kind, Protection},
+    catalogue::{AttachmentOptions, DatabaseOptions, Kind, Protection},
     documents::REVISION_LIMIT,
     id::{Revision, StoreName},
     kind::{Entry, implementation},
@@ -48,6 +48,8 @@ pub(super) struct StorePart {
     pub(super) size_class: SizeClass,
     #[serde(default, skip_serializing_if = "DatabaseOptions::is_default")]
     pub(super) database: DatabaseOptions,
+    #[serde(default, skip_serializing_if = "AttachmentOptions::is_default")]
+    pub(super) attachments: AttachmentOptions,
     /// The newest change, of documents deleted since, too.
     pub(super) revision: Revision,
     pub(super) objects: u64,
@@ -232,8 +234,15 @@ impl Manifest {
         if !times.contains(&self.created) {
             return Err(damaged("it was made at no possible time"));
         }
-        if !self.stores.is_sorted_by(|one, next| one.name < next.name) {
+        if !self
+            .stores
+            .is_sorted_by(|one, next| one.place() < next.place())
+        {
             return Err(damaged("its stores are not in order"));
+        }
+        let names: HashSet<_> = self.stores.iter().map(|store| &store.name).collect();
+        if names.len() < self.stores.len() {
+            return Err(damaged("two of its stores have one name"));
         }
         let documents = |store: &StorePart| store.kind == Kind::Documents;
         if self.format == DOCUMENTS_ONLY && !self.stores.iter().all(documents) {
@@ -273,11 +282,18 @@ impl Manifest {
             bytes: stores.clone().map(|store| store.bytes).sum(),
             stores: stores.map(StorePart::summary).collect(),
             manifest: *sha256.as_bytes(),
+            secrets_left_out: self.stores.iter().map(StorePart::secrets_left_out).sum(),
         })
     }
 }
 
 impl StorePart {
+    /// Where it stands among the others: by name, but blobs first, so that nothing is ever restored
+    /// before the blobs that it names. (Two stores never have one name: see [`Manifest::check`].)
+    pub(super) fn place(&self) -> (bool, &StoreName) {
+        (self.kind != Kind::Blobs, &self.name)
+    }
+
     fn summary(&self) -> StoreSummary {
         StoreSummary {
             name: self.name.clone(),
@@ -286,6 +302,12 @@ impl StorePart {
             objects: self.objects,
             bytes: self.bytes,
         }
+    }
+
+    /// No value is empty.
+    fn secrets_left_out(&self) -> u64 {
+        let secrets = self.list.iter().filter(|_| self.kind == Kind::Secrets);
+        secrets.filter(|secret| secret.size == 0).count() as u64
     }
 
     fn check(&self) -> Result<(), String> {

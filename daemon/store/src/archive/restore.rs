@@ -13,6 +13,7 @@ use super::{
 use crate::{
     catalogue::StoreRecord,
     error::StoreError,
+    files,
     kind::{Exported, Store, implementation},
     vault::{NewStore, Vault},
 };
@@ -91,6 +92,10 @@ fn check(vault: &Vault, manifest: &Manifest, merge: bool) -> Result<(), ArchiveE
                 "the vault's store of this name is of another kind or protection".to_owned(),
             ));
         }
+        if there.is_none() {
+            let place = (&part.name, part.kind, part.protection);
+            files::check_place(place, &stores).map_err(|error| conflict(error.to_string()))?;
+        }
         if implementation(part.kind).streams() {
             continue;
         }
@@ -118,6 +123,7 @@ fn open_or_create(vault: &Vault, part: &StorePart) -> Result<Arc<dyn Store>, Arc
             protection: part.protection,
             size_class: part.size_class,
             database: part.database.clone(),
+            attachments: part.attachments.clone(),
         })?;
     }
     Ok(vault.open_store(&part.name)?)

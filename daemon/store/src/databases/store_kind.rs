@@ -16,7 +16,8 @@ use super::{
     snapshot::DatabaseSnapshot,
 };
 use crate::{
-    catalogue::{Protection, StoreRecord},
+    blobs::BlobRef,
+    catalogue::{BlobColumn, Protection, StoreRecord},
     error::{StoreError, StoreResult},
     id::Revision,
     kind::{
@@ -121,6 +122,36 @@ fn texts(connection: &Connection, select: &str) -> rusqlite::Result<Vec<String>>
     Ok(texts)
 }
 
+impl Database {
+    /// The texts that stand in these columns.
+    fn texts_in(&self, columns: &[BlobColumn]) -> StoreResult<BTreeSet<String>> {
+        let own = self.generation()?.connect(Purpose::Own, self.place())?;
+        let call = Call::within(REFERENCES_TIME);
+        let _working = own.watch.begin(&call, &own.connection);
+        let mut refs = BTreeSet::new();
+        for column in columns {
+            self.must_be_ordinary(&own, &column.table)?;
+            let there = "SELECT count(*) FROM pragma_table_xinfo(?1) WHERE name = ?2";
+            let names = (&column.table, &column.column);
+            let there: i64 = self
+                .place()
+                .own(own.connection.query_row(there, names, |row| row.get(0)))?;
+            if there == 0 {
+                // The schema is not that far, or not that old.
+                continue;
+            }
+            let (table, column) = (quoted(&column.table), quoted(&column.column));
+            // Whatever is no text names no blob.
+            let select = format!(
+                "SELECT DISTINCT {column} FROM {table} NOT INDEXED WHERE typeof({column}) = 'text'"
+            );
+            let found = texts(&own.connection, &select);
+            refs.extend(self.place().client(found, &own, &call.stop)?);
+        }
+        Ok(refs)
+    }
+}
+
 impl Store for Database {
     fn close(&self) {
         self.close_all();
@@ -221,32 +252,23 @@ impl Store for Database {
 
     fn references(&self) -> StoreResult<Vec<String>> {
         let columns = self.record().database.blob_columns;
-        let own = self.generation()?.connect(Purpose::Own, self.place())?;
-        let call = Call::within(REFERENCES_TIME);
-        let _working = own.watch.begin(&call, &own.connection);
-        let mut refs = BTreeSet::new();
-        for column in columns {
-            self.must_be_ordinary(&own, &column.table)?;
-            let there = "SELECT count(*) FROM pragma_table_xinfo(?1) WHERE name = ?2";
-            let names = (&column.table, &column.column);
-            let there: i64 = self
-                .place()
-                .own(own.connection.query_row(there, names, |row| row.get(0)))?;
-            if there == 0 {
-                // The schema is not that far, or not that old.
-                continue;
-            }
-            let (table, column) = (quoted(&column.table), quoted(&column.column));
-            // Whatever is no text names no blob.
-            let select = format!(
-                "SELECT DISTINCT {column} FROM {table} NOT INDEXED WHERE typeof({column}) = 'text'"
-            );
-            let found = texts(&own.connection, &select);
-            refs.extend(self.place().client(found, &own, &call.stop)?);
-        }
-        Ok(refs.into_iter().collect())
+        Ok(self.texts_in(&columns)?.into_iter().collect())
     }
 
+    fn naming(&self, reference: &BlobRef) -> StoreResult<Option<String>> {
+        let (record, text) = (self.record(), reference.to_string());
+        for column in record.database.blob_columns {
+            if self
+                .texts_in(std::slice::from_ref(&column))?
+                .contains(&text)
+            {
+                let BlobColumn { table, column } = column;
+                let column = format!("column `{table}.{column}` of database `{}`", record.name);
+                return Ok(Some(column));
+            }
+        }
+        Ok(None)
+    }
     fn stats(&self) -> StoreResult<StoreStats> {
         Ok(StoreStats {
             objects: 1,

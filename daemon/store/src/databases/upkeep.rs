@@ -74,6 +74,11 @@ impl Database {
         let done = match operation {
             Operation::Optimize => connection.execute_batch(OPTIMIZE).map(|()| true),
             Operation::Checkpoint => checkpoint(connection),
+            Operation::Collect => {
+                return Err(StoreError::InvalidArgument(
+                    "`collect` is for stores of blobs".to_owned(),
+                ));
+            }
             Operation::Vacuum => {
                 let folder = self.context.root.path().to_string_lossy();
                 // A reader in the way of the checkpoint does not undo the rest.

@@ -123,10 +123,22 @@ impl DocumentStore {
                     }
                 }
             }
-            for answer in self.write_each(group)? {
+            let ids: Vec<String> = group
+                .iter()
+                .map(|write| write.id.as_str().to_owned())
+                .collect();
+            for (id, answer) in ids.into_iter().zip(self.write_each(group)?) {
                 match answer {
                     // Written or deleted in the meantime, it needs no sealing any more.
                     Ok(_) | Err(StoreError::RevisionConflict { .. }) => done += 1,
+                    Err(error @ (StoreError::BlobMissing(_) | StoreError::InvalidArgument(_))) => {
+                        let failed = Some((id, error.to_string()));
+                        progress(MigrationProgress {
+                            done,
+                            total,
+                            failed,
+                        });
+                    }
                     Err(error) => return Err(error),
                 }
             }

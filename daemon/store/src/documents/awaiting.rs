@@ -56,11 +56,11 @@ impl Inner {
     pub(super) fn write_awaiting_files(&self, files: &[AwaitingFile]) -> StoreResult<()> {
         let body = serde_json::to_vec(&AwaitingRef { files })
             .map_err(|error| StoreError::damaged(AWAITING_FILE, error))?;
-        self.write_own(AWAITING_FILE, &body)
+        self.context.write_own(AWAITING_FILE, &body)
     }
 
     fn read_awaiting(&self) -> StoreResult<Vec<AwaitingFile>> {
-        let Some(body) = self.read_own(AWAITING_FILE, AWAITING_LIMIT)? else {
+        let Some(body) = self.context.read_own(AWAITING_FILE, AWAITING_LIMIT)? else {
             return Ok(Vec::new());
         };
         let awaiting: Awaiting = serde_json::from_slice(&body)
@@ -105,6 +105,7 @@ impl Inner {
             modified: file.adopted,
             labels: std::collections::BTreeMap::new(),
             refs: Vec::new(),
+            refs_in_body: false,
             deleted: false,
             other: serde_json::Map::new(),
         };

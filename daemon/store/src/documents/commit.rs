@@ -10,7 +10,7 @@ use std::{
     sync::{Arc, Condvar, Mutex},
 };
 
-use vault_crypto::{ContentHash, KeyId, ObjectName};
+use vault_crypto::{KeyId, ObjectName};
 
 use super::{
     Inner,
@@ -19,7 +19,7 @@ use super::{
     journal,
     medium::Encoded,
     metadata::{Head, Metadata},
-    write::{Change, Content, Outcome, Write},
+    write::{Change, Outcome, Write},
 };
 use crate::{
     durable,
@@ -219,12 +219,14 @@ impl Inner {
             let (metadata, body): (_, &[u8]) = match &write.change {
                 Change::Delete if live.is_none() => return Err(self.no_such(&write.id)),
                 Change::Delete => (tombstone(&write.id, live, now), &[]),
-                Change::Put(content) => (describe(&write.id, content, live, now), &content.body),
-                Change::Restore(restored) | Change::RestoreIfChanged(restored) => {
-                    (restored.describe(&write.id), &restored.body)
+                Change::Put(content) | Change::PutIfChanged(content) => {
+                    let named = write.change.named(None);
+                    let metadata = content.describe(&write.id, &named, live, now);
+                    (metadata, &content.body)
                 }
-                Change::PutIfChanged(content) => {
-                    (describe(&write.id, content, live, now), &content.body)
+                Change::Restore(restored) | Change::RestoreIfChanged(restored) => {
+                    let named = write.change.named(None);
+                    (restored.describe(&write.id, &named), &restored.body)
                 }
             };
             if matches!(
@@ -354,23 +356,6 @@ fn answer_all(group: &[Ticket], error: &StoreError) {
     }
 }
 
-fn describe(id: &DocumentId, content: &Content, old: Option<&Head>, now: i64) -> Metadata {
-    Metadata {
-        id: id.as_str().to_owned(),
-        content_type: content.content_type.clone(),
-        size: content.body.len() as u64,
-        sha256: ContentHash::of(&content.body).to_string(),
-        created: old.map_or(now, |head| head.metadata.created),
-        modified: now,
-        labels: content.labels.clone(),
-        refs: Vec::new(),
-        deleted: false,
-        other: old
-            .map(|head| head.metadata.other.clone())
-            .unwrap_or_default(),
-    }
-}
-
 pub(super) fn tombstone(id: &DocumentId, old: Option<&Head>, now: i64) -> Metadata {
     Metadata {
         id: id.as_str().to_owned(),
@@ -381,6 +366,7 @@ pub(super) fn tombstone(id: &DocumentId, old: Option<&Head>, now: i64) -> Metada
         modified: now,
         labels: std::collections::BTreeMap::new(),
         refs: Vec::new(),
+        refs_in_body: false,
         deleted: true,
         other: serde_json::Map::new(),
     }

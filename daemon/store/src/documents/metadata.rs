@@ -14,6 +14,13 @@ use crate::{
 /// Content type of a document that names none.
 pub const JSON: &str = "application/json";
 
+/// Whether content of this type is JSON, parameters and types made of it included.
+pub(super) fn is_json(content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or_default();
+    let essence = essence.trim().to_ascii_lowercase();
+    essence == JSON || essence.ends_with("+json")
+}
+
 /// Sealed metadata, as JSON. Fields of later versions survive a rewrite by this one.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Metadata {
@@ -31,6 +38,9 @@ pub(crate) struct Metadata {
     /// Refs of the blobs the body names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) refs: Vec<String>,
+    /// They are more than stand in `refs`: the body tells them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) refs_in_body: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) deleted: bool,
     #[serde(flatten)]

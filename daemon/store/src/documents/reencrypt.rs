@@ -5,9 +5,9 @@
 //! a group of such files is renamed into place. Interrupted anywhere, each object is sealed under
 //! the old key or the new, and its header says which: that is all a rotation has to remember.
 
-use std::{collections::BTreeSet, io, ops::ControlFlow, path::Path, sync::Arc};
+use std::{collections::BTreeSet, io, ops::ControlFlow, sync::Arc};
 
-use vault_crypto::{Header, KeyId, ObjectName, envelope};
+use vault_crypto::{KeyId, ObjectName};
 
 use super::{
     Inner,
@@ -241,28 +241,9 @@ impl Inner {
             if kind != EntryKind::File || plain_id(&file).is_none() {
                 continue;
             }
-            keys.extend(self.key_of_file(&self.folders.plain.join(&file))?);
+            keys.extend(self.context.key_of_file(&self.folders.plain.join(&file))?);
         }
         Ok(keys)
-    }
-
-    /// The key that a file is sealed with; `None` where it is not there or not sealed.
-    pub(super) fn key_of_file(&self, path: &Path) -> StoreResult<Option<KeyId>> {
-        let mut beginning = [0; envelope::HEADER_LEN];
-        let file = self.context.root.fs().open(path);
-        match file.and_then(|file| file.read_exact_at(&mut beginning, 0)) {
-            Ok(()) => Ok(Header::parse(&beginning).ok().map(|header| header.key_id())),
-            // Gone, or too short to be sealed.
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof
-                ) =>
-            {
-                Ok(None)
-            }
-            Err(error) => Err(StoreError::io("read", path, &error)),
-        }
     }
 }
 

@@ -271,7 +271,7 @@ impl Inner {
     }
 
     fn read_floor(&self) -> StoreResult<Revision> {
-        let Some(body) = self.read_own(FLOOR_FILE, 4 << 10)? else {
+        let Some(body) = self.context.read_own(FLOOR_FILE, 4 << 10)? else {
             return Ok(Revision::ZERO);
         };
         let floor: Floor = serde_json::from_slice(&body)
@@ -283,7 +283,7 @@ impl Inner {
     pub(super) fn keys_of_own_files(&self) -> StoreResult<Vec<KeyId>> {
         let mut keys = Vec::new();
         for file in [FLOOR_FILE, AWAITING_FILE] {
-            keys.extend(self.key_of_file(&self.folders.base.join(file))?);
+            keys.extend(self.context.key_of_own(file)?);
         }
         Ok(keys)
     }
@@ -301,7 +301,7 @@ impl Inner {
     pub(super) fn write_floor(&self, floor: Revision) -> StoreResult<()> {
         let body = serde_json::to_vec(&Floor { floor })
             .map_err(|error| StoreError::damaged(FLOOR_FILE, error))?;
-        self.write_own(FLOOR_FILE, &body)
+        self.context.write_own(FLOOR_FILE, &body)
     }
 }
 

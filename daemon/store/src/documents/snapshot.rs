@@ -271,7 +271,7 @@ impl Inner {
     }
 
     /// Takes in every edit from outside a plain store, those that keep a file's length included.
-    fn take_in_every_edit(&self) -> StoreResult<()> {
+    pub(super) fn take_in_every_edit(&self) -> StoreResult<()> {
         self.take_in_edits()?;
         let ids: Vec<DocumentId> = {
             let index = self.open_index()?;

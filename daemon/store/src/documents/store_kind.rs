@@ -9,6 +9,7 @@ use super::{
     metadata::Metadata, snapshot::DocumentSnapshot,
 };
 use crate::{
+    blobs::BlobRef,
     catalogue::{Protection, StoreRecord},
     error::{StoreError, StoreResult},
     id::DocumentId,
@@ -134,14 +135,11 @@ impl Store for DocumentStore {
     }
 
     fn references(&self) -> StoreResult<Vec<String>> {
-        let index = self.0.open_index()?;
-        let mut refs: Vec<String> = index
-            .live()
-            .flat_map(|head| head.metadata.refs.iter().cloned())
-            .collect();
-        refs.sort_unstable();
-        refs.dedup();
-        Ok(refs)
+        Ok(self.named()?.into_iter().collect())
+    }
+
+    fn naming(&self, reference: &BlobRef) -> StoreResult<Option<String>> {
+        self.naming(reference)
     }
 
     fn stats(&self) -> StoreResult<StoreStats> {

@@ -4,8 +4,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use vault_crypto::ContentHash;
 
-use super::metadata::{Head, JSON, Metadata};
+use super::metadata::{Head, JSON, Metadata, is_json};
 use crate::{
+    attachments::Named,
     error::{StoreError, StoreResult},
     id::{DocumentId, Revision},
 };
@@ -61,6 +62,37 @@ impl Content {
             labels: BTreeMap::new(),
             body: body.into(),
         }
+    }
+
+    /// The metadata of a write, over the live document `old` if there is one.
+    pub(super) fn describe(
+        &self,
+        id: &DocumentId,
+        named: &Named,
+        old: Option<&Head>,
+        now: i64,
+    ) -> Metadata {
+        let other = old.map(|head| head.metadata.other.clone());
+        let mut metadata = Metadata {
+            id: id.as_str().to_owned(),
+            content_type: self.content_type.clone(),
+            size: self.body.len() as u64,
+            sha256: ContentHash::of(&self.body).to_string(),
+            created: old.map_or(now, |head| head.metadata.created),
+            modified: now,
+            labels: self.labels.clone(),
+            refs: Vec::new(),
+            refs_in_body: false,
+            deleted: false,
+            other: other.unwrap_or_default(),
+        };
+        metadata.note(named);
+        metadata
+    }
+
+    /// Whether the body can be taken apart as JSON. Of the type that is nothing else it was checked.
+    pub(super) fn is_well_formed(&self) -> bool {
+        self.content_type == JSON || is_json(&self.content_type) && check_json(&self.body).is_ok()
     }
 
     pub(crate) fn check(&self, limit: u64) -> StoreResult<()> {
@@ -122,12 +154,13 @@ impl Restored {
     }
 
     /// What is recorded, but for what the body and its new place say.
-    pub(super) fn describe(&self, id: &DocumentId) -> Metadata {
+    pub(super) fn describe(&self, id: &DocumentId, named: &Named) -> Metadata {
         let mut metadata = self.metadata.clone();
         id.as_str().clone_into(&mut metadata.id);
         metadata.size = self.body.len() as u64;
         metadata.sha256 = ContentHash::of(&self.body).to_string();
         metadata.deleted = false;
+        metadata.note(named);
         metadata
     }
 }

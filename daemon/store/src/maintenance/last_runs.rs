@@ -41,6 +41,8 @@ struct Runs {
     checkpoint: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     vacuum: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    collect: Option<i64>,
     #[serde(flatten)]
     other: Map<String, Value>,
 }
@@ -51,6 +53,7 @@ impl Runs {
             Operation::Optimize => &mut self.optimize,
             Operation::Checkpoint => &mut self.checkpoint,
             Operation::Vacuum => &mut self.vacuum,
+            Operation::Collect => &mut self.collect,
         }
     }
 
@@ -59,6 +62,7 @@ impl Runs {
             Operation::Optimize => self.optimize,
             Operation::Checkpoint => self.checkpoint,
             Operation::Vacuum => self.vacuum,
+            Operation::Collect => self.collect,
         }
     }
 

@@ -4,10 +4,7 @@
 //! table, no sealed file), and it counts only once the keyring gave it back. Losing data to a
 //! fresh key is the worst defect this product could have.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, atomic::AtomicU8},
-};
+use std::collections::HashMap;
 
 use vault_crypto::{
     DataKey, Fingerprint, KeyPurpose, KeyTable, KeyTableError, NameKey, StorageKey, VaultId,
@@ -236,24 +233,20 @@ impl Vault {
     ) -> Result<Self, OpenError> {
         let names = keys.table.find(&KeyPurpose::names());
         let names = names.map(|(_, key)| DataKey::duplicate(key));
-        Ok(Self {
-            id: header.vault,
-            root,
-            options,
-            names: Arc::new(NameKey::new(names.ok_or_else(|| missing_key("names"))?)),
-            state: Mutex::new(State {
-                keys: Some(keys),
-                header,
-                rotation,
-                salt,
-                catalogue,
-                orphans: Vec::new(),
-                imports: Vec::new(),
-                open: HashMap::new(),
-            }),
-            rotating: Mutex::default(),
-            stop: AtomicU8::new(0),
-        })
+        let names = NameKey::new(names.ok_or_else(|| missing_key("names"))?);
+        let id = header.vault;
+        let state = State {
+            keys: Some(keys),
+            header,
+            rotation,
+            salt,
+            catalogue,
+            orphans: Vec::new(),
+            removing: Vec::new(),
+            imports: Vec::new(),
+            open: HashMap::new(),
+        };
+        Ok(Self::over(root, id, options, names, state))
     }
 }
 

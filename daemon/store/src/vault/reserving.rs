@@ -49,6 +49,7 @@ impl Vault {
             protection: new.protection,
             size_class: new.size_class,
             database: new.database,
+            attachments: new.attachments,
         };
         let made = self
             .mark(record.id)

@@ -1,18 +1,17 @@
 //! The stores of an open vault: created, opened on first use, removed.
 
-use std::{
-    any::Any,
-    sync::{Arc, Mutex, MutexGuard},
+use std::sync::{
+    Arc, Mutex, MutexGuard,
+    atomic::{AtomicBool, Ordering},
 };
 
 use vault_crypto::KeyPurpose;
 
-use super::{State, Vault, lock};
+use super::{Core, State, lock};
 use crate::{
-    catalogue::{DatabaseOptions, Kind, Protection, StoreRecord},
-    databases::Database,
-    documents::DocumentStore,
+    catalogue::{AttachmentOptions, DatabaseOptions, Kind, Protection, StoreRecord},
     error::{StoreError, StoreResult},
+    files,
     id::{StoreId, StoreName},
     kind::{Store, StoreContext, implementation},
     size_class::SizeClass,
@@ -25,6 +24,8 @@ pub(super) struct OpenStore {
     /// Its data keys, whether or not it is open yet.
     pub(super) keys: Arc<StoreKeys>,
     opening: Mutex<Opening>,
+    /// Whether nobody may have it any more. Set without waiting for whoever opens it.
+    refused: AtomicBool,
 }
 
 #[derive(Default)]
@@ -37,14 +38,21 @@ enum Opening {
 
 impl OpenStore {
     fn new(keys: Arc<StoreKeys>) -> Self {
-        let opening = Mutex::default();
-        Self { keys, opening }
+        Self {
+            keys,
+            opening: Mutex::default(),
+            refused: AtomicBool::new(false),
+        }
+    }
+
+    fn is_refused(&self) -> bool {
+        self.refused.load(Ordering::Acquire)
     }
 
     /// The store, where it is open already.
-    fn ready(&self) -> Option<Arc<dyn Store>> {
+    pub(super) fn ready(&self) -> Option<Arc<dyn Store>> {
         match &*self.opening.try_lock().ok()? {
-            Opening::Open(store) => Some(Arc::clone(store)),
+            Opening::Open(store) if !self.is_refused() => Some(Arc::clone(store)),
             _ => None,
         }
     }
@@ -55,6 +63,7 @@ impl OpenStore {
     ) -> StoreResult<Arc<dyn Store>> {
         let mut opening = lock(&self.opening);
         match &*opening {
+            _ if self.is_refused() => Err(StoreError::Closed),
             Opening::Open(store) => Ok(Arc::clone(store)),
             Opening::Closed => Err(StoreError::Closed),
             Opening::NotYet => {
@@ -65,9 +74,16 @@ impl OpenStore {
         }
     }
 
+    /// Nobody gets the store from now on. Waits for nothing.
+    fn refuse(&self) {
+        self.refused.store(true, Ordering::Release);
+    }
+
+    /// Waits for the calls in flight, which may want any lock of the vault: the caller holds none.
     pub(super) fn close(&self) {
-        if let Opening::Open(store) = std::mem::replace(&mut *lock(&self.opening), Opening::Closed)
-        {
+        // Taken out first: a guard in the condition would be held to the end of the block.
+        let before = std::mem::replace(&mut *lock(&self.opening), Opening::Closed);
+        if let Opening::Open(store) = before {
             store.close();
         }
         self.keys.forget();
@@ -87,18 +103,63 @@ pub struct NewStore {
     pub size_class: SizeClass,
     /// Of a database; the default for others.
     pub database: DatabaseOptions,
+    /// Of a document store; the default for others.
+    pub attachments: AttachmentOptions,
 }
 
-impl Vault {
+impl NewStore {
+    /// A store as its kind has it by default.
+    pub fn new(name: StoreName, kind: Kind) -> Self {
+        let (protection, size_class) = match kind {
+            Kind::Documents | Kind::Database | Kind::Secrets => {
+                (Protection::Protected, SizeClass::default())
+            }
+            Kind::Blobs => (Protection::Protected, SizeClass::Any),
+            Kind::Files => (Protection::Plain, SizeClass::Any),
+        };
+        Self {
+            name,
+            kind,
+            protection,
+            size_class,
+            database: DatabaseOptions::default(),
+            attachments: AttachmentOptions::default(),
+        }
+    }
+}
+
+impl Core {
     /// Durably creates a store: its key, its folders, and last its entry in the catalogue.
     pub fn create_store(&self, new: NewStore) -> StoreResult<StoreRecord> {
         let mut state = self.state()?;
         self.create_in(&mut state, new)
     }
 
-    fn create_in(&self, state: &mut State, new: NewStore) -> StoreResult<StoreRecord> {
+    pub(super) fn create_in(&self, state: &mut State, new: NewStore) -> StoreResult<StoreRecord> {
         if state.catalogue.find(&new.name).is_some() {
             return Err(StoreError::StoreExists(new.name.to_string()));
+        }
+        // Their values have the vault's name in the keyring, not the store's.
+        let mut stores = state.catalogue.stores();
+        // What lies outside the vault's own folders is removed last.
+        stores.extend(state.removing.iter().cloned());
+        if new.protection == Protection::Plain && stores.iter().any(|store| store.name == new.name)
+        {
+            return Err(StoreError::StoreExists(new.name.to_string()));
+        }
+        let secrets = stores.iter().find(|store| store.kind == Kind::Secrets);
+        if let Some(there) = secrets
+            && new.kind == Kind::Secrets
+        {
+            return Err(StoreError::SecondOfSecrets(there.name.to_string()));
+        }
+        let place = (&new.name, new.kind, new.protection);
+        files::check_place(place, &stores)?;
+        new.attachments.check()?;
+        if new.kind != Kind::Documents && !new.attachments.is_default() {
+            return Err(StoreError::InvalidArgument(
+                "what becomes of attachments is declared of a store of documents".to_owned(),
+            ));
         }
         self.settle(state)?;
         let record = StoreRecord {
@@ -108,6 +169,7 @@ impl Vault {
             protection: new.protection,
             size_class: new.size_class,
             database: new.database,
+            attachments: new.attachments,
         };
         let purpose = KeyPurpose::store(&record.id.to_string());
         let keys = state.keys()?;
@@ -127,7 +189,20 @@ impl Vault {
 
     /// Durably removes a store and all that is in it: from the catalogue first, then its keys (from
     /// then on nothing can be read), then its files.
+    ///
+    /// What the keyring holds for it is removed before. A store of blobs is not removed while it
+    /// holds what something names and no other store has.
     pub fn remove_store(&self, name: &StoreName) -> StoreResult<()> {
+        let record = find(&*self.state()?, name)?;
+        if record.kind == Kind::Secrets {
+            // A keyring may take its time: nobody else waits for it.
+            self.remove_secret_entries()?;
+        }
+        // Before the state, as who collects takes them.
+        let nobody_names = match record.kind {
+            Kind::Blobs => Some(self.must_be_dispensable(name)?),
+            _ => None,
+        };
         let mut state = self.state()?;
         let record = find(&state, name)?;
         self.settle(&mut state)?;
@@ -136,17 +211,41 @@ impl Vault {
         });
         // Even if that failed: the disk may say that the store is gone, and nothing must be
         // acknowledged in it before the catalogue was written anew.
-        if let Some(open) = state.open.remove(&record.id) {
+        let open = state.open.get(&record.id).map(Arc::clone);
+        if let Some(open) = &open {
+            open.refuse();
+        }
+        let settled = removed.and_then(|()| {
+            state.removing.push(record.clone());
+            let purpose = KeyPurpose::store(&record.id.to_string());
+            let keys = state.keys()?.table.keys_of(&purpose);
+            let keys: Vec<_> = keys.into_iter().map(|(key_id, _)| key_id).collect();
+            state.orphans.extend(keys);
+            self.settle(&mut state)
+        });
+        drop(state);
+        // An upload that is waited for may wait to name its blob.
+        drop(nobody_names);
+        if let Some(open) = &open {
             open.close();
         }
-        removed?;
-        let purpose = KeyPurpose::store(&record.id.to_string());
-        let keys = state.keys()?.table.keys_of(&purpose);
-        let keys: Vec<_> = keys.into_iter().map(|(key_id, _)| key_id).collect();
-        state.orphans.extend(keys);
-        let settled = self.settle(&mut state);
-        implementation(record.kind).remove_files(&self.root, &record);
-        tracing::info!(store = %record.id, "store removed");
+        // Not refused where the vault was closed meanwhile.
+        let mut state = lock(&self.state);
+        if let Some(open) = open
+            && let Some(there) = state.open.get(&record.id)
+            && Arc::ptr_eq(there, &open)
+        {
+            state.open.remove(&record.id);
+        }
+        let gone = state
+            .removing
+            .iter()
+            .position(|store| store.id == record.id);
+        if let Some(gone) = gone {
+            state.removing.swap_remove(gone);
+            implementation(record.kind).remove_files(&self.root, &record);
+            tracing::info!(store = %record.id, "store removed");
+        }
         settled
     }
 
@@ -169,56 +268,6 @@ impl Vault {
         written
     }
 
-    /// The document store of this name, if it is open already and nobody is in the way: waits for
-    /// no lock and no disk. `None` decides nothing; [`Vault::documents`] does.
-    pub fn documents_if_open(&self, name: &StoreName) -> Option<Arc<DocumentStore>> {
-        let state = self.state.try_lock().ok()?;
-        state.keys.as_ref()?;
-        let record = state.catalogue.find(name)?;
-        as_documents(state.open.get(&record.id)?.ready()?)
-    }
-
-    /// Opens the document store of this name.
-    pub fn documents(&self, name: &StoreName) -> StoreResult<Arc<DocumentStore>> {
-        let store = self.open_store(name)?;
-        as_documents(store).ok_or_else(|| wrong_kind(name))
-    }
-
-    /// The document store of this name, created with the defaults where there is none.
-    pub fn documents_or_create(&self, name: &StoreName) -> StoreResult<Arc<DocumentStore>> {
-        let mut state = self.state()?;
-        let record = match state.catalogue.find(name) {
-            Some(record) => record,
-            None => self.create_in(
-                &mut state,
-                NewStore {
-                    name: name.clone(),
-                    kind: Kind::Documents,
-                    protection: Protection::Protected,
-                    size_class: SizeClass::default(),
-                    database: DatabaseOptions::default(),
-                },
-            )?,
-        };
-        let store = self.open_in(state, &record)?;
-        as_documents(store).ok_or_else(|| wrong_kind(name))
-    }
-
-    /// Opens the database of this name.
-    pub fn database(&self, name: &StoreName) -> StoreResult<Arc<Database>> {
-        let store: Arc<dyn Any + Send + Sync> = self.open_store(name)?;
-        let wrong = |_| StoreError::InvalidArgument(format!("store `{name}` is no database"));
-        store.downcast().map_err(wrong)
-    }
-
-    /// The database of this name, where it is open already. `None` decides nothing else.
-    pub fn database_if_open(&self, name: &StoreName) -> Option<Arc<Database>> {
-        let state = lock(&self.state);
-        let record = state.catalogue.find(name)?;
-        let store: Arc<dyn Any + Send + Sync> = state.open.get(&record.id)?.ready()?;
-        store.downcast().ok()
-    }
-
     /// Durably changes what is declared of a database.
     pub fn configure_database(
         &self,
@@ -228,14 +277,32 @@ impl Vault {
         let database = self.database(name)?;
         let mut state = self.state()?;
         self.settle(&mut state)?;
-        let record = find(&state, name)?;
-        let mut options = record.database.clone();
-        change(&mut options);
+        let mut record = find(&state, name)?;
+        change(&mut record.database);
         state.with_catalogue(|catalogue, ring| {
-            catalogue.configure(&self.root, self.id, ring, (record.id, &options))
+            catalogue.configure(&self.root, self.id, ring, &record)
         })?;
-        database.configure(options);
+        database.configure(record.database);
         Ok(())
+    }
+
+    /// Durably changes what becomes of the attachments of a document store, from the next write on.
+    pub fn configure_attachments(
+        &self,
+        name: &StoreName,
+        options: AttachmentOptions,
+    ) -> StoreResult<StoreRecord> {
+        options.check()?;
+        let documents = self.documents(name)?;
+        let mut state = self.state()?;
+        self.settle(&mut state)?;
+        let mut record = find(&state, name)?;
+        record.attachments = options;
+        state.with_catalogue(|catalogue, ring| {
+            catalogue.configure(&self.root, self.id, ring, &record)
+        })?;
+        documents.configure(record.attachments.clone());
+        Ok(record)
     }
 
     /// Opens the store of this name, of whatever kind.
@@ -245,7 +312,7 @@ impl Vault {
         self.open_in(state, &record)
     }
 
-    fn open_in(
+    pub(super) fn open_in(
         &self,
         mut state: MutexGuard<'_, State>,
         record: &StoreRecord,
@@ -287,21 +354,14 @@ impl Vault {
             record: record.clone(),
             keys: Arc::new(StoreKeys::new(keys.ring(&purpose))),
             names: Arc::clone(&self.names),
+            references: Arc::clone(&self.references),
             clock: Arc::clone(&self.options.clock),
             body_limit: self.limit(record.size_class),
             tombstones: self.options.tombstones,
             background: self.options.background,
+            secrets: self.options.secrets.clone(),
         })
     }
-}
-
-fn as_documents(store: Arc<dyn Store>) -> Option<Arc<DocumentStore>> {
-    let store: Arc<dyn Any + Send + Sync> = store;
-    store.downcast().ok()
-}
-
-fn wrong_kind(name: &StoreName) -> StoreError {
-    StoreError::InvalidArgument(format!("store `{name}` holds no documents"))
 }
 
 fn find(state: &State, name: &StoreName) -> StoreResult<StoreRecord> {

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 use vault_crypto::ContentHash;
 use vault_store::{
-    archive::{ArchiveError, Form, Progress, export, verify},
+    archive::{ArchiveError, Contents, Form, Progress, export, verify},
     catalogue::Protection,
     documents::{Content, Precondition},
 };
@@ -135,7 +135,14 @@ fn progress_adds_up_and_can_be_stopped() {
         assert_eq!(progress.bytes_total, summary.bytes);
         ControlFlow::Continue(())
     };
-    export(&vault, io::sink(), &Form::Tar, None, &mut note).expect("exported");
+    export(
+        &vault,
+        io::sink(),
+        &Form::Tar,
+        &Contents::default(),
+        &mut note,
+    )
+    .expect("exported");
     verify(&archive[..], None, &mut note).expect("whole");
     assert!(reports.contains(&(summary.objects, summary.bytes)));
     let half = reports.len() / 2;
@@ -146,7 +153,13 @@ fn progress_adds_up_and_can_be_stopped() {
         _ => ControlFlow::Continue(()),
     };
     for stopped in [
-        export(&vault, io::sink(), &Form::Tar, None, &mut stop),
+        export(
+            &vault,
+            io::sink(),
+            &Form::Tar,
+            &Contents::default(),
+            &mut stop,
+        ),
         verify(&archive[..], None, &mut stop),
     ] {
         assert!(matches!(stopped, Err(ArchiveError::Stopped)));
@@ -202,7 +215,13 @@ fn an_export_amid_writers_is_of_one_moment() {
                 moved += 1;
                 ControlFlow::Continue(())
             };
-            let summary = export(&disk.vault, &mut out, &Form::Tar, None, &mut wait);
+            let summary = export(
+                &disk.vault,
+                &mut out,
+                &Form::Tar,
+                &Contents::default(),
+                &mut wait,
+            );
             if summary.is_err() {
                 done.store(true, Ordering::Release);
             }

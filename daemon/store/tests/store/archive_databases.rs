@@ -13,7 +13,7 @@ use rusqlite::Connection;
 use vault_crypto::ContentHash;
 use vault_store::{
     SizeClass, StoreError, Vault,
-    archive::{ArchiveError, Form, Progress, export},
+    archive::{ArchiveError, Contents, Form, Progress, export},
     catalogue::{BlobColumn, DatabaseOptions, Kind, Protection},
     databases::Database,
     id::Revision,
@@ -39,6 +39,7 @@ fn create(vault: &Vault, store: &str) -> Arc<Database> {
         kind: Kind::Database,
         protection: Protection::Protected,
         size_class: SizeClass::default(),
+        attachments: vault_store::catalogue::AttachmentOptions::default(),
         database: DatabaseOptions {
             without_maintenance: true,
             blob_columns: vec![BlobColumn {
@@ -321,7 +322,13 @@ fn an_export_amid_a_writer_is_of_one_moment() {
                 await_more();
                 ControlFlow::Continue(())
             };
-            let summary = export(&disk.vault, &mut out, &Form::Tar, None, &mut wait);
+            let summary = export(
+                &disk.vault,
+                &mut out,
+                &Form::Tar,
+                &Contents::default(),
+                &mut wait,
+            );
             if summary.is_err() {
                 done.store(true, Ordering::Release);
             }
@@ -345,10 +352,16 @@ fn an_export_amid_a_writer_is_of_one_moment() {
 fn an_export_ends_with_the_vault() {
     let (disk, _) = vault();
     let mut out = Vec::new();
-    let stopped = export(&disk.vault, &mut out, &Form::Tar, None, &mut |_| {
-        disk.vault.close();
-        ControlFlow::Continue(())
-    });
+    let stopped = export(
+        &disk.vault,
+        &mut out,
+        &Form::Tar,
+        &Contents::default(),
+        &mut |_| {
+            disk.vault.close();
+            ControlFlow::Continue(())
+        },
+    );
     let closed = matches!(stopped, Err(ArchiveError::Store(StoreError::Closed)));
     assert!(closed, "{stopped:?}");
     assert!(verified(&out).is_err());

@@ -4,7 +4,7 @@ use std::{ops::ControlFlow, sync::Arc};
 
 use vault_store::{
     Vault,
-    archive::{ArchiveError, Form, export},
+    archive::{ArchiveError, Contents, Form, export},
     catalogue::Protection,
     documents::Precondition,
 };
@@ -163,11 +163,17 @@ fn every_failure_amid_an_export_is_reported() {
             let store = vault.documents(&name("notes")).expect("open");
             let mut out = Vec::new();
             faulty.strike(call, fault);
-            let done = export(&vault, &mut out, &Form::Tar, None, &mut |_| {
-                // So that a copy has to be kept.
-                writes += usize::from(store.delete(&id("c"), Precondition::Present).is_ok());
-                ControlFlow::Continue(())
-            });
+            let done = export(
+                &vault,
+                &mut out,
+                &Form::Tar,
+                &Contents::default(),
+                &mut |_| {
+                    // So that a copy has to be kept.
+                    writes += usize::from(store.delete(&id("c"), Precondition::Present).is_ok());
+                    ControlFlow::Continue(())
+                },
+            );
             let struck = faulty.heal();
             if let Ok(summary) = done {
                 assert_eq!(verified(&out).expect("whole"), summary);

@@ -8,7 +8,7 @@ use std::{
 use vault_crypto::{Identities, PassphraseError, Recipients, SecretBytes};
 use vault_store::{
     StoreError,
-    archive::{ArchiveError, Form, Progress, export, verify},
+    archive::{ArchiveError, Contents, Form, Progress, export, verify},
     catalogue::Protection,
 };
 
@@ -179,7 +179,14 @@ fn the_wrong_key_is_not_damage() {
     let found = verify(&archive[..], None, &mut go_on).expect("in the clear");
     assert_eq!(found, summary);
     let nobody = Form::Sealed(Recipients::Keys(&[]));
-    let error = export(&vault, io::sink(), &nobody, None, &mut go_on).expect_err("for nobody");
+    let error = export(
+        &vault,
+        io::sink(),
+        &nobody,
+        &Contents::default(),
+        &mut go_on,
+    )
+    .expect_err("for nobody");
     assert!(matches!(error, ArchiveError::Key(_)), "{error}");
 }
 
@@ -224,7 +231,7 @@ fn a_failure_of_the_input_is_not_damage() {
             work_factor: Some(1),
         });
         for form in [Form::Tar, Form::TarZstd, sealed] {
-            let error = export(&vault, Full(room), &form, None, &mut go_on);
+            let error = export(&vault, Full(room), &form, &Contents::default(), &mut go_on);
             let Err(error) = error else { continue };
             let full = matches!(error, ArchiveError::Io(io::ErrorKind::StorageFull, _));
             assert!(full, "{error:?}");
@@ -241,7 +248,14 @@ fn a_damaged_object_stops_an_export_by_its_name() {
     *sealed.last_mut().expect("something") ^= 1;
     std::fs::write(&path, sealed).expect("written");
     disk.reopen();
-    let error = export(&disk.vault, io::sink(), &Form::Tar, None, &mut go_on).expect_err("damaged");
+    let error = export(
+        &disk.vault,
+        io::sink(),
+        &Form::Tar,
+        &Contents::default(),
+        &mut go_on,
+    )
+    .expect_err("damaged");
     let named = matches!(&error, ArchiveError::Store(StoreError::Damaged { object, .. })
         if object.contains("`a`"));
     assert!(named, "{error:?}");

@@ -147,6 +147,7 @@ fn stores_that_do_not_fit_are_refused_before_anything_is_written() {
             protection: Protection::Protected,
             size_class: SizeClass::Auth,
             database: DatabaseOptions::default(),
+            attachments: vault_store::catalogue::AttachmentOptions::default(),
         },
     ];
     for new in conflicting {

@@ -8,7 +8,7 @@ use std::{
 
 use vault_store::{
     SizeClass, StoreError,
-    archive::{ArchiveError, Form, Progress, export, verify},
+    archive::{ArchiveError, Contents, Form, Progress, export, verify},
     catalogue::{DatabaseOptions, Kind, Protection},
     documents::{Content, Precondition},
     vault::NewStore,
@@ -64,6 +64,7 @@ fn a_large_body_passes_in_small_pieces() {
             protection: Protection::Protected,
             size_class: SizeClass::Image,
             database: DatabaseOptions::default(),
+            attachments: vault_store::catalogue::AttachmentOptions::default(),
         })
         .expect("a new store");
     let body: Vec<u8> = (0..9 << 20).map(|n: u32| n.to_le_bytes()[1]).collect();
@@ -77,7 +78,14 @@ fn a_large_body_passes_in_small_pieces() {
         .put(id("large"), content, Precondition::None)
         .expect("put");
     let mut out = measured(Vec::new());
-    let summary = export(&vault, &mut out, &Form::Tar, None, &mut go_on).expect("exported");
+    let summary = export(
+        &vault,
+        &mut out,
+        &Form::Tar,
+        &Contents::default(),
+        &mut go_on,
+    )
+    .expect("exported");
     assert!((1..=PIECE).contains(&out.largest), "{}", out.largest);
 
     let mut input = measured(&out.inner[..]);
@@ -97,9 +105,12 @@ fn a_large_body_passes_in_small_pieces() {
 fn chosen_stores_are_exported_alone() {
     let vault = rich(&Fixture::new());
     let export_of = |names: &[&str]| {
-        let only: Vec<_> = names.iter().map(|text| name(text)).collect();
+        let contents = Contents {
+            only: Some(names.iter().map(|text| name(text)).collect()),
+            ..Contents::default()
+        };
         let mut out = Vec::new();
-        export(&vault, &mut out, &Form::Tar, Some(&only), &mut go_on).map(|summary| (out, summary))
+        export(&vault, &mut out, &Form::Tar, &contents, &mut go_on).map(|summary| (out, summary))
     };
     let (archive, summary) = export_of(&["media/pictures", "chat"]).expect("exported");
     let names = summary.stores.iter().map(|store| store.name.as_str());

@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, io::Read, ops::ControlFlow};
 use vault_crypto::{Identities, Recipients, SecretBytes};
 use vault_store::{
     Vault,
-    archive::{ArchiveError, Form, RestoreOptions, Restored, Summary, export, restore, verify},
+    archive::{
+        ArchiveError, Contents, Form, RestoreOptions, Restored, Summary, export, restore, verify,
+    },
     catalogue::Protection,
     documents::{AdoptedFile, Content, Precondition},
 };
@@ -128,7 +130,7 @@ pub(crate) fn exported(vault: &Vault, form: usize) -> (Vec<u8>, Summary) {
         }),
     };
     let mut out = Vec::new();
-    let summary = export(vault, &mut out, &form, None, &mut |_| {
+    let summary = export(vault, &mut out, &form, &Contents::default(), &mut |_| {
         ControlFlow::Continue(())
     });
     (out, summary.expect("exported"))

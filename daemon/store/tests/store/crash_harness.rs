@@ -5,18 +5,19 @@ use std::{collections::BTreeMap, ops::ControlFlow, path::Path, sync::Arc};
 use vault_crypto::{KeyPurpose, KeyTable, StorageKey};
 use vault_store::{
     OpenError, Vault,
-    catalogue::Protection,
+    catalogue::Kind,
     documents::{Content, DocumentStore, Precondition},
     header::Header,
 };
 
+use crate::crash_aftermath::{check_plaintext, go_on};
 use crate::support::{
     crash::{Crash, enumerate},
-    fixture::{Fixture, MARKER, ROOT, body, id, name, new_store},
+    fixture::{Fixture, ROOT, body, id, name},
     keyring::Entries,
     settled::nothing_half_done,
     simulated::{Image, Operation},
-    world::{StoreWorld, World, observe, observe_store},
+    world::{World, observe},
 };
 
 /// What a step works on.
@@ -291,14 +292,19 @@ impl Run {
             |stage| stage.fixture.resume(stage.vault()).expect("whole"),
             |stage| {
                 for record in stage.vault().stores() {
-                    stage
-                        .documents(record.name.as_str())
-                        .checkpoint()
-                        .expect("checkpoint");
+                    if record.kind == Kind::Documents {
+                        let store = stage.documents(record.name.as_str());
+                        store.checkpoint().expect("checkpoint");
+                    }
                 }
             },
             |stage| {
                 if let Some(record) = stage.vault().stores().first() {
+                    if record.kind == Kind::Blobs {
+                        let store = stage.vault().blobs(&record.name).expect("open");
+                        store.put("", &body("recovered")).expect("put");
+                        return;
+                    }
                     let content = Content::json(body("recovered"));
                     let store = stage.documents(record.name.as_str());
                     store
@@ -312,88 +318,5 @@ impl Run {
         let result = run.check(None, None, &mut inner);
         tally.second += inner.states;
         result.map_err(|what| format!("amid recovery, {what}"))
-    }
-}
-
-/// No plaintext anywhere but in plain stores and in files that await migration.
-pub(crate) fn check_plaintext(
-    fixture: &Fixture,
-    vault: &Vault,
-    seen: &World,
-) -> Result<(), String> {
-    let plain = vault
-        .stores()
-        .iter()
-        .any(|record| record.protection == Protection::Plain);
-    let mut documents = seen.values().flat_map(|store| store.documents.values());
-    if plain || documents.any(|document| document.awaits_migration) {
-        return Ok(());
-    }
-    // Files that an interrupted adoption left are swept by whoever adopts again.
-    let adopted_before = seen.values().any(|store| store.documents.is_empty());
-    let image = fixture.simulated.image();
-    for (directory, entries) in &image.tree {
-        for entry in entries.keys() {
-            let path = directory.join(entry);
-            let content = image.file(&path).unwrap_or_default();
-            let found = content
-                .windows(MARKER.len())
-                .any(|run| run == MARKER.as_bytes());
-            if found && !adopted_before {
-                return Err(format!("{} holds plaintext", path.display()));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Writes on, reads back, and opens once more.
-fn go_on(
-    fixture: &Fixture,
-    vault: &Vault,
-    mut expected: World,
-    acknowledged: &World,
-) -> Result<(), String> {
-    for record in vault.stores() {
-        let store = vault
-            .documents(&record.name)
-            .map_err(|error| error.to_string())?;
-        let world = expected.entry(record.name.to_string()).or_default();
-        let known = acknowledged.get(record.name.as_str());
-        let last = known.map_or(0, StoreWorld::last).max(world.last());
-        for document in ["a", "fresh"] {
-            let content = Content::json(body("afterwards"));
-            let head = store
-                .put(id(document), content, Precondition::None)
-                .map_err(|error| format!("put afterwards: {error}"))?;
-            if head.revision().0 <= last {
-                return Err(format!("revision {} after {last}", head.revision()));
-            }
-        }
-        let seen = observe_store(&store)?;
-        let written = ["a", "fresh"].map(|document| seen.documents.get(document));
-        if written
-            .iter()
-            .any(|seen| seen.is_none_or(|seen| seen.body.as_bytes() != body("afterwards")))
-        {
-            return Err("what was put afterwards is not there".to_owned());
-        }
-        for (document, before) in &world.documents {
-            if document != "a" && seen.documents.get(document) != Some(before) {
-                return Err(format!("{document} changed afterwards"));
-            }
-        }
-        *world = seen;
-    }
-    vault
-        .create_store(new_store("afterwards", Protection::Protected))
-        .map_err(|error| format!("create a store afterwards: {error}"))?;
-    expected.insert("afterwards".to_owned(), StoreWorld::default());
-    let again = fixture.after(fixture.simulated.image()).open();
-    let again = observe(&again.map_err(|error| format!("open again: {error}"))?)?;
-    if again == expected {
-        Ok(())
-    } else {
-        Err(format!("opened again: {again:?}, not {expected:?}"))
     }
 }

@@ -33,6 +33,7 @@ pub(crate) fn new_database(text: &str) -> NewStore {
         protection: Protection::Protected,
         size_class: SizeClass::Card,
         database: DatabaseOptions::default(),
+        attachments: vault_store::catalogue::AttachmentOptions::default(),
     }
 }
 

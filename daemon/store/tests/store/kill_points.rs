@@ -16,11 +16,11 @@ use std::{
 use vault_crypto::{KeyTable, MasterKey, Salt, SecretBytes, StorageKey, VaultId};
 use vault_store::{
     DataRoot, DiskFileSystem, FileSystem, KeyEntry, KeySource, KeySourceError, Vault,
-    catalogue::Protection,
+    catalogue::{Kind, Protection},
     durable,
     fs::{EntryKind, NewFile, OpenFile},
     rotation::Depth,
-    vault::NextKey,
+    vault::{NewStore, NextKey},
 };
 
 use crate::support::{
@@ -82,6 +82,16 @@ impl FileSystem for Fused {
         self.1.burn();
         let file = self.0.create_new(path)?;
         Ok(Box::new(FusedFile(file, self.1.clone())))
+    }
+
+    fn append(&self, path: &Path, len: u64) -> io::Result<Box<dyn NewFile>> {
+        self.1.burn();
+        let file = self.0.append(path, len)?;
+        Ok(Box::new(FusedFile(file, self.1.clone())))
+    }
+
+    fn file_len(&self, path: &Path) -> io::Result<u64> {
+        self.0.file_len(path)
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn OpenFile>> {
@@ -234,6 +244,13 @@ impl Place {
             store
                 .write(vec![write_put("b", "journal"), write_put("c", "journal")])
                 .expect("a batch");
+        }
+        vault
+            .create_store(NewStore::new(name("blobs"), Kind::Blobs))
+            .expect("a store");
+        let store = vault.blobs(&name("blobs")).expect("open");
+        for content in [&b"first"[..], b"second", &vec![7; 70_000]] {
+            store.put("", content).expect("put");
         }
     }
 }

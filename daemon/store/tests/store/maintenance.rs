@@ -31,6 +31,7 @@ fn record(text: &str) -> StoreRecord {
         protection: Protection::Protected,
         size_class: SizeClass::Chat,
         database: DatabaseOptions::default(),
+        attachments: vault_store::catalogue::AttachmentOptions::default(),
     }
 }
 

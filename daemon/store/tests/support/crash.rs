@@ -15,6 +15,7 @@ use std::{
 
 use super::{
     keyring::Entries,
+    secrets::Secrets,
     simulated::{Entry, Image, Inode, Operation, Tree, split},
 };
 
@@ -31,6 +32,8 @@ pub(crate) struct Crash {
     pub(crate) image: Image,
     /// What the keyrings held.
     pub(crate) entries: Entries,
+    /// The secrets it held: none before the first that the log tells of.
+    pub(crate) secrets: Secrets,
 }
 
 #[derive(Clone)]
@@ -56,6 +59,8 @@ impl Pending {
 struct Content {
     bytes: Vec<u8>,
     synced: usize,
+    /// What was there before it was cut, if no sync came since: the cut may be lost.
+    uncut: Option<Vec<u8>>,
 }
 
 /// The disk at one point of the log.
@@ -70,6 +75,7 @@ impl Disk {
         let content = |bytes: &Arc<Vec<u8>>| Content {
             bytes: bytes.to_vec(),
             synced: bytes.len(),
+            uncut: None,
         };
         Self {
             durable: image.tree.clone(),
@@ -86,19 +92,22 @@ impl Disk {
             Operation::SyncFile { inode } => {
                 let content = &mut self.contents[*inode];
                 content.synced = content.bytes.len();
+                content.uncut = None;
             }
+            Operation::Cut { inode, len } => self.contents[*inode].cut(*len),
             Operation::SyncDirectory { path } => self.sync(path),
             Operation::FailedSync { directory } => {
                 for pending in &mut self.pending {
                     pending.in_limbo |= pending.place().0 == *directory;
                 }
             }
-            Operation::Acknowledged | Operation::Keyring { .. } => {}
+            Operation::Acknowledged | Operation::Keyring { .. } | Operation::Secrets { .. } => {}
             entry => {
                 if matches!(entry, Operation::Create { .. }) {
                     self.contents.push(Content {
                         bytes: Vec::new(),
                         synced: 0,
+                        uncut: None,
                     });
                 }
                 if let Operation::MakeDirectory { path } = entry {
@@ -173,14 +182,16 @@ impl Disk {
         let torn: Vec<Inode> = (0..self.contents.len())
             .filter(|inode| {
                 let content = &self.contents[*inode];
-                in_tree.contains(inode) && content.synced < content.bytes.len()
+                in_tree.contains(inode) && content.in_doubt()
             })
             .collect();
+        let variants = torn.iter().map(|inode| self.contents[*inode].variants());
+        let variants = variants.max().unwrap_or(1);
         // Two torn files are tried in every combination, more of them alike.
         let combinations = if torn.len() <= 2 {
-            4_usize.pow(u32::try_from(torn.len()).expect("two"))
+            variants.pow(u32::try_from(torn.len()).expect("two"))
         } else {
-            4
+            variants
         };
         for combination in 0..combinations {
             let mut contents: Vec<Arc<Vec<u8>>> = Vec::with_capacity(self.contents.len());
@@ -188,7 +199,8 @@ impl Disk {
                 let variant = match torn.iter().position(|one| *one == inode) {
                     None if in_tree.contains(&inode) => 3,
                     None => 0,
-                    Some(place) if torn.len() <= 2 => combination >> (2 * place) & 3,
+                    Some(0) if torn.len() <= 2 => combination % variants,
+                    Some(_) if torn.len() <= 2 => combination / variants,
                     Some(_) => combination,
                 };
                 contents.push(Arc::new(content.after_crash(variant)));
@@ -203,7 +215,30 @@ impl Disk {
 }
 
 impl Content {
+    fn cut(&mut self, len: usize) {
+        let before = || self.bytes[..self.synced].to_vec();
+        self.uncut = Some(self.uncut.take().unwrap_or_else(before));
+        self.bytes.resize(len, 0);
+        self.synced = self.synced.min(len);
+    }
+
+    /// Whether a crash may leave something else.
+    fn in_doubt(&self) -> bool {
+        self.synced < self.bytes.len() || self.uncut.is_some()
+    }
+
+    /// In how many ways a crash may leave it.
+    fn variants(&self) -> usize {
+        if self.uncut.is_some() { 6 } else { 4 }
+    }
+
     fn after_crash(&self, variant: usize) -> Vec<u8> {
+        if let Some(uncut) = self.uncut.as_ref().filter(|_| variant > 3) {
+            // What was written since may have reached the disk before the cut did.
+            let overwritten = if variant == 4 { 0 } else { self.bytes.len() };
+            let rest = uncut.get(overwritten..).unwrap_or_default();
+            return [&self.bytes[..overwritten], rest].concat();
+        }
         let (synced, new) = self.bytes.split_at(self.synced);
         let rest = match variant {
             0 => Vec::new(),
@@ -264,6 +299,7 @@ pub(crate) fn enumerate(
 ) -> ControlFlow<()> {
     let mut disk = Disk::of(base);
     let mut entries = entries.clone();
+    let mut secrets = Secrets::new();
     let mut random = Random(0x5eed);
     let mut seen = HashSet::new();
     let (mut acknowledged, mut syncs) = (0, 0);
@@ -271,13 +307,14 @@ pub(crate) fn enumerate(
         for kept in disk.choices(&mut random) {
             disk.crash(&kept, &mut |image| {
                 let mut hasher = DefaultHasher::new();
-                (acknowledged, &image, &entries).hash(&mut hasher);
+                (acknowledged, &image, &entries, &secrets).hash(&mut hasher);
                 if seen.insert(hasher.finish()) {
                     visit(Crash {
                         acknowledged,
                         at,
                         image,
                         entries: entries.clone(),
+                        secrets: secrets.clone(),
                     })
                 } else {
                     ControlFlow::Continue(())
@@ -288,6 +325,9 @@ pub(crate) fn enumerate(
         acknowledged += usize::from(matches!(operation, Operation::Acknowledged));
         if let Operation::Keyring { entries: held } = operation {
             entries.clone_from(held);
+        }
+        if let Operation::Secrets { secrets: held } = operation {
+            secrets.clone_from(held);
         }
         let skipped = operation.is_sync() && skip_sync == Some(syncs);
         syncs += usize::from(operation.is_sync());

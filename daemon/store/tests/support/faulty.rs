@@ -64,6 +64,8 @@ struct Plan {
     calls: usize,
     fault: Option<(usize, Fault)>,
     struck: bool,
+    /// Every sync of a file fails.
+    no_syncs: bool,
     /// Files whose sync failed.
     unsynced: HashSet<PathBuf>,
     retried: Vec<PathBuf>,
@@ -99,6 +101,11 @@ impl FaultyFileSystem {
             fault: Some((call, fault)),
             ..Plan::default()
         };
+    }
+
+    /// Whether every sync of a file fails from now on.
+    pub(crate) fn fail_syncs(&self, fail: bool) {
+        self.plan().no_syncs = fail;
     }
 
     /// From now on, so many bytes can still be written, as far as it says.
@@ -160,11 +167,26 @@ fn input_output_error() -> io::Error {
 impl FileSystem for FaultyFileSystem {
     fn create_new(&self, path: &Path) -> io::Result<Box<dyn NewFile>> {
         let file = self.call(Call::Create, || self.inner.create_new(path))?;
+        // It is another one than the one that lay there before.
+        self.plan().unsynced.remove(path);
         Ok(Box::new(FaultyFile {
             fs: self.clone(),
             path: path.to_owned(),
             file,
         }))
+    }
+
+    fn append(&self, path: &Path, len: u64) -> io::Result<Box<dyn NewFile>> {
+        let file = self.call(Call::Change, || self.inner.append(path, len))?;
+        Ok(Box::new(FaultyFile {
+            fs: self.clone(),
+            path: path.to_owned(),
+            file,
+        }))
+    }
+
+    fn file_len(&self, path: &Path) -> io::Result<u64> {
+        self.call(Call::Read, || self.inner.file_len(path))
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn OpenFile>> {
@@ -240,9 +262,25 @@ impl NewFile for FaultyFile {
             self.fs.plan().retried.push(self.path.clone());
         }
         let Self { fs, path, file } = self;
-        fs.call(Call::Sync, || file.sync()).inspect_err(|_| {
+        let fails = fs.plan().no_syncs;
+        let sync = || {
+            if fails {
+                return Err(input_output_error());
+            }
+            file.sync()
+        };
+        let synced = fs.call(Call::Sync, sync);
+        synced.inspect_err(|_| {
             fs.plan().unsynced.insert(path.clone());
         })
+    }
+
+    fn again(&self) -> io::Result<Box<dyn NewFile>> {
+        Ok(Box::new(Self {
+            fs: self.fs.clone(),
+            path: self.path.clone(),
+            file: self.file.again()?,
+        }))
     }
 }
 

@@ -149,6 +149,7 @@ pub(crate) fn new_store(text: &str, protection: Protection) -> NewStore {
         protection,
         size_class: SizeClass::Card,
         database: DatabaseOptions::default(),
+        attachments: vault_store::catalogue::AttachmentOptions::default(),
     }
 }
 

@@ -94,7 +94,16 @@ impl FileSystem for Gate {
         self.inner.create_new(path)
     }
 
+    fn append(&self, path: &Path, len: u64) -> io::Result<Box<dyn NewFile>> {
+        self.inner.append(path, len)
+    }
+
+    fn file_len(&self, path: &Path) -> io::Result<u64> {
+        self.inner.file_len(path)
+    }
+
     fn open(&self, path: &Path) -> io::Result<Box<dyn OpenFile>> {
+        self.pass("open", path);
         let opened = self.inner.open(path);
         // Told afterwards: the file that was opened is the one that was there before.
         let _ = self.opened.send(path.to_owned());

@@ -9,7 +9,10 @@ use std::{
 use vault_crypto::{SecretBytes, VaultId};
 use vault_store::{KeyEntry, KeySource, KeySourceError};
 
-use super::simulated::{Operation, SimulatedFileSystem};
+use super::{
+    secrets::Secrets,
+    simulated::{Operation, SimulatedFileSystem},
+};
 
 /// What several backends hold, together.
 pub(crate) type Entries = BTreeMap<(&'static str, VaultId, KeyEntry), Vec<u8>>;
@@ -58,7 +61,9 @@ pub(crate) struct Keyring {
     backend: &'static str,
     writable: bool,
     entries: Arc<Mutex<Entries>>,
-    log: Option<SimulatedFileSystem>,
+    /// What it holds beside storage keys.
+    pub(super) secrets: Arc<Mutex<Secrets>>,
+    pub(super) log: Option<SimulatedFileSystem>,
     plan: Arc<Mutex<Plan>>,
 }
 
@@ -68,7 +73,7 @@ impl Default for Keyring {
     }
 }
 
-fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -78,6 +83,7 @@ impl Keyring {
             backend: BACKEND,
             writable: true,
             entries: Arc::new(Mutex::new(entries)),
+            secrets: Arc::default(),
             log: None,
             plan: Arc::default(),
         }
@@ -170,7 +176,8 @@ impl Keyring {
         }
     }
 
-    fn change(&self, change: impl FnOnce(&mut Entries)) -> Result<(), KeySourceError> {
+    /// Makes a change, unless that goes wrong.
+    pub(super) fn make(&self, change: impl FnOnce()) -> Result<(), KeySourceError> {
         let fault = self.fault();
         if !matches!(
             fault,
@@ -179,6 +186,24 @@ impl Keyring {
             return fault.map_or(Ok(()), |fault| Err(Self::failure(fault)));
         }
         if fault != Some(KeyringFault::Forgets) {
+            change();
+        }
+        match fault {
+            Some(KeyringFault::Slow) => Err(Self::failure(KeyringFault::Slow)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads, unless that goes wrong.
+    pub(super) fn look(&self) -> Result<(), KeySourceError> {
+        match self.fault() {
+            None | Some(KeyringFault::RefusesWrites | KeyringFault::Forgets) => Ok(()),
+            Some(fault) => Err(Self::failure(fault)),
+        }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Entries)) -> Result<(), KeySourceError> {
+        self.make(|| {
             let mut entries = hold(&self.entries);
             change(&mut entries);
             if let Some(log) = &self.log {
@@ -186,11 +211,7 @@ impl Keyring {
                     entries: entries.clone(),
                 });
             }
-        }
-        match fault {
-            Some(KeyringFault::Slow) => Err(Self::failure(KeyringFault::Slow)),
-            _ => Ok(()),
-        }
+        })
     }
 }
 
@@ -204,10 +225,7 @@ impl KeySource for Keyring {
     }
 
     fn load(&self, vault: VaultId, entry: KeyEntry) -> Result<Option<SecretBytes>, KeySourceError> {
-        match self.fault() {
-            None | Some(KeyringFault::RefusesWrites | KeyringFault::Forgets) => {}
-            Some(fault) => return Err(Self::failure(fault)),
-        }
+        self.look()?;
         if !self.writable && entry != KeyEntry::StorageKey {
             return Err(KeySourceError::Unsupported("read only".to_owned()));
         }

@@ -9,7 +9,7 @@ use std::{
 
 use vault_store::fs::{EntryKind, FileSystem, NewFile, OpenFile};
 
-use super::keyring::Entries;
+use super::{keyring::Entries, secrets::Secrets};
 
 /// A file apart from its names.
 pub(crate) type Inode = usize;
@@ -34,6 +34,11 @@ pub(crate) enum Operation {
     Write {
         inode: Inode,
         bytes: Vec<u8>,
+    },
+    /// The file is cut to that length.
+    Cut {
+        inode: Inode,
+        len: usize,
     },
     SyncFile {
         inode: Inode,
@@ -62,6 +67,10 @@ pub(crate) enum Operation {
     /// Not of the file system: what the keyrings hold from now on.
     Keyring {
         entries: Entries,
+    },
+    /// Not of the file system: the secrets that the keyring holds from now on.
+    Secrets {
+        secrets: Secrets,
     },
     /// Not of the file system: the caller was told that all so far is done.
     Acknowledged,
@@ -207,6 +216,25 @@ impl FileSystem for SimulatedFileSystem {
         }))
     }
 
+    fn append(&self, path: &Path, len: u64) -> io::Result<Box<dyn NewFile>> {
+        let mut state = self.state();
+        let inode = state.file(path)?;
+        let content = &mut state.image.contents[inode];
+        let len = usize::try_from(len).map_err(|_| ErrorKind::InvalidInput)?;
+        Arc::make_mut(content).resize(len, 0);
+        state.log.push(Operation::Cut { inode, len });
+        Ok(Box::new(Written {
+            fs: self.clone(),
+            inode,
+        }))
+    }
+
+    fn file_len(&self, path: &Path) -> io::Result<u64> {
+        let mut state = self.state();
+        let inode = state.file(path)?;
+        Ok(state.image.contents[inode].len() as u64)
+    }
+
     fn open(&self, path: &Path) -> io::Result<Box<dyn OpenFile>> {
         let mut state = self.state();
         let inode = state.file(path)?;
@@ -327,6 +355,13 @@ impl NewFile for Written {
             .log
             .push(Operation::SyncFile { inode: self.inode });
         Ok(())
+    }
+
+    fn again(&self) -> io::Result<Box<dyn NewFile>> {
+        Ok(Box::new(Self {
+            fs: self.fs.clone(),
+            inode: self.inode,
+        }))
     }
 }
 

@@ -1,9 +1,11 @@
 //! Everything a client can see of a vault, to be compared with what it ought to see.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::ControlFlow};
 
 use vault_store::{
-    Revision, Vault,
+    Revision, StoreName, Vault,
+    blobs::{BlobRef, BlobStore},
+    catalogue::Kind,
     documents::{DocumentStore, Listed},
     kind::Store as _,
 };
@@ -23,6 +25,8 @@ pub(crate) struct Seen {
 pub(crate) struct StoreWorld {
     pub(crate) documents: BTreeMap<String, Seen>,
     pub(crate) tombstones: BTreeMap<String, u64>,
+    /// Of a store of blobs: the content type of each ref, whose content has its hash.
+    pub(crate) blobs: BTreeMap<String, String>,
 }
 
 impl StoreWorld {
@@ -35,11 +39,13 @@ impl StoreWorld {
             .unwrap_or(0)
     }
 
-    /// The bodies alone.
+    /// The bodies alone; of blobs, which are what their refs say, the content types.
     pub(crate) fn bodies(&self) -> BTreeMap<&str, &str> {
         let bodies = self.documents.iter();
+        let bodies = bodies.map(|(id, seen)| (id.as_str(), seen.body.as_str()));
+        let blobs = self.blobs.iter();
         bodies
-            .map(|(id, seen)| (id.as_str(), seen.body.as_str()))
+            .chain(blobs.map(|(reference, kind)| (reference.as_str(), kind.as_str())))
             .collect()
     }
 }
@@ -90,10 +96,59 @@ pub(crate) fn observe_store(store: &DocumentStore) -> Result<StoreWorld, String>
 pub(crate) fn observe(vault: &Vault) -> Result<World, String> {
     let mut world = World::new();
     for record in vault.stores() {
-        let store = vault
-            .documents(&record.name)
-            .map_err(|error| format!("open store {}: {error}", record.name))?;
-        world.insert(record.name.to_string(), observe_store(&store)?);
+        let unopened = |error| format!("open store {}: {error}", record.name);
+        let seen = if record.kind == Kind::Blobs {
+            observe_blobs(&*vault.blobs(&record.name).map_err(unopened)?)?
+        } else {
+            observe_store(&*vault.documents(&record.name).map_err(unopened)?)?
+        };
+        world.insert(record.name.to_string(), seen);
+    }
+    Ok(world)
+}
+
+/// Asks for every blob that is to be seen: what a client is told to be there, is there durably.
+pub(crate) fn ask_for_blobs(vault: &Vault) -> Result<(), String> {
+    for (name, world) in observe(vault)? {
+        for reference in world.blobs.keys() {
+            let store = StoreName::parse(&name).map_err(|error| error.to_string())?;
+            let store = vault.blobs(&store).map_err(|error| error.to_string())?;
+            let reference = BlobRef::parse(reference).map_err(|error| error.to_string())?;
+            let there = store.contains(&reference);
+            if !there.map_err(|error| error.to_string())? {
+                return Err(format!("{reference} is listed and not there"));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn observe_blobs(store: &BlobStore) -> Result<StoreWorld, String> {
+    let mut world = StoreWorld::default();
+    let mut wrong = None;
+    let listed = store.list(&mut |listed| match listed {
+        Ok(info) => {
+            let reference = info.reference.to_string();
+            world.blobs.insert(reference, info.content_type);
+            ControlFlow::Continue(())
+        }
+        Err((file, error)) => {
+            wrong = Some(format!("damage: {file}: {error}"));
+            ControlFlow::Break(())
+        }
+    });
+    listed.map_err(|error| format!("list: {error}"))?;
+    wrong.map_or(Ok(()), Err)?;
+    for reference in world.blobs.keys() {
+        let read = store.verify_one(reference);
+        read.map_err(|error| format!("read: {error}"))?;
+        let reference = BlobRef::parse(reference).map_err(|error| error.to_string())?;
+        let stat = store.stat(&reference);
+        stat.map_err(|error| format!("listed, and not there: {error}"))?;
+    }
+    let stats = store.stats().map_err(|error| error.to_string())?;
+    if stats.damaged != 0 || stats.objects != world.blobs.len() as u64 {
+        return Err(format!("the figures are wrong: {stats:?}"));
     }
     Ok(world)
 }

@@ -39,6 +39,7 @@ fn archive(body: &[u8]) -> Vec<u8> {
         protection: Protection::Protected,
         size_class: SizeClass::Chat,
         database: DatabaseOptions::default(),
+        attachments: crate::catalogue::AttachmentOptions::default(),
         revision: Revision(1),
         objects: 1,
         bytes: size,

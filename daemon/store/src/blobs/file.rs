@@ -1,0 +1,222 @@
+//! A blob's file, opened: its head and trailer are checked, its chunks are read one by one.
+
+use std::{io, path::Path, sync::Arc};
+
+use vault_crypto::{
+    BlobAddress, BlobHeader, EnvelopeError, Position, StreamKeys, Trailer,
+    blob_stream::{self, CHUNK, HEADER_LEN, SEALED_CHUNK, TRAILER_LEN},
+};
+
+use super::{BlobInfo, BlobRef};
+use crate::{
+    error::{StoreError, StoreResult},
+    fs::OpenFile,
+    kind::StoreContext,
+};
+
+/// Chunks that are read, or written, at once: 512 KiB of content.
+pub(super) const BATCH: usize = 8;
+
+/// A file whose head and trailer are authentic and fit each other.
+pub(super) struct BlobFile {
+    file: Box<dyn OpenFile>,
+    keys: Arc<StreamKeys>,
+    pub(super) trailer: Trailer,
+    len: u64,
+}
+
+/// Where blobs of this store belong.
+pub(super) fn address(context: &StoreContext) -> BlobAddress<'_> {
+    BlobAddress {
+        vault: context.vault,
+        store: context.record.id.as_bytes(),
+    }
+}
+
+/// The keys of the file that begins like this.
+pub(super) fn keys_of(context: &StoreContext, beginning: &[u8]) -> Result<StreamKeys, Failure> {
+    let ring = context.keys.ring();
+    let (expected, _) = ring.current().map_err(Failure::Store)?;
+    let header = BlobHeader::parse(beginning)?;
+    let found = header.key_id();
+    let key = ring
+        .get(found)
+        .ok_or(EnvelopeError::OtherKey { found, expected })?;
+    Ok(StreamKeys::open(key, found, &address(context), header)?)
+}
+
+/// Why a file is not what it should be, before anybody has said which file it is.
+pub(super) enum Failure {
+    Store(StoreError),
+    Sealed(EnvelopeError),
+    Io(io::Error),
+    Other(&'static str),
+}
+
+impl From<EnvelopeError> for Failure {
+    fn from(error: EnvelopeError) -> Self {
+        Self::Sealed(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl Failure {
+    /// The error of the blob that `object` names and that lies at `path`.
+    pub(super) fn of(self, path: &Path, object: &str) -> StoreError {
+        match self {
+            Self::Store(error) => error,
+            Self::Sealed(error) => StoreError::envelope(object, &error),
+            Self::Io(error) => match error.kind() {
+                io::ErrorKind::UnexpectedEof => {
+                    StoreError::damaged(object, "its file is cut short")
+                }
+                io::ErrorKind::InvalidInput => {
+                    StoreError::damaged(object, "it is not a regular file")
+                }
+                _ => StoreError::io("read", path, &error),
+            },
+            Self::Other(detail) => StoreError::damaged(object, detail),
+        }
+    }
+}
+
+/// The first bytes of a file: a header, where it is long enough.
+pub(super) fn beginning(file: &dyn OpenFile, len: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; usize::try_from(len).unwrap_or(usize::MAX).min(HEADER_LEN)];
+    file.read_exact_at(&mut bytes, 0)?;
+    Ok(bytes)
+}
+
+impl BlobFile {
+    /// Opens the file at `path`; `None` where there is none.
+    pub(super) fn open(
+        context: &StoreContext,
+        path: &Path,
+        object: &str,
+    ) -> StoreResult<Option<Self>> {
+        let file = match context.root.fs().open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Failure::Io(error).of(path, object)),
+        };
+        let opened = Self::read(context, file);
+        opened.map(Some).map_err(|failure| failure.of(path, object))
+    }
+
+    fn read(context: &StoreContext, file: Box<dyn OpenFile>) -> Result<Self, Failure> {
+        let len = file.len()?;
+        let keys = keys_of(context, &beginning(&*file, len)?)?;
+        let size = blob_stream::content_len(len).ok_or(EnvelopeError::Malformed)?;
+        let mut sealed = [0; TRAILER_LEN];
+        file.read_exact_at(&mut sealed, len - TRAILER_LEN as u64)?;
+        let trailer = keys.open_trailer(&sealed)?;
+        if trailer.size != size {
+            return Err(Failure::Other(
+                "its length is not the one it was stored with",
+            ));
+        }
+        Ok(Self {
+            file,
+            keys: Arc::new(keys),
+            trailer,
+            len,
+        })
+    }
+
+    /// The file that was just written at `path`, with these keys and this trailer.
+    pub(super) fn written(
+        context: &StoreContext,
+        path: &Path,
+        keys: Arc<StreamKeys>,
+        trailer: Trailer,
+    ) -> StoreResult<Self> {
+        let failed = |error| StoreError::io("read", path, &error);
+        let file = context.root.fs().open(path).map_err(failed)?;
+        Ok(Self {
+            file,
+            keys,
+            len: blob_stream::file_len(trailer.size),
+            trailer,
+        })
+    }
+
+    /// Whether it is the blob that was asked for.
+    pub(super) fn is(&self, reference: &BlobRef) -> bool {
+        self.trailer.hash == *reference.hash()
+    }
+
+    /// What is known of the blob.
+    pub(super) fn info(&self) -> BlobInfo {
+        BlobInfo::of(&self.trailer)
+    }
+
+    /// How many chunks there are; the last one may be empty.
+    pub(super) fn chunks(&self) -> u64 {
+        self.trailer.size / CHUNK as u64 + 1
+    }
+
+    /// Adds to `content` what chunks `first` to, at most, `first + count` hold. `sealed` is room to
+    /// work in.
+    pub(super) fn read_chunks(
+        &self,
+        first: u64,
+        count: usize,
+        sealed: &mut Vec<u8>,
+        content: &mut Vec<u8>,
+    ) -> Result<(), Failure> {
+        let last = self.chunks() - 1;
+        let begin = blob_stream::chunk_offset(first);
+        let end = match first + count as u64 {
+            end if end <= last => blob_stream::chunk_offset(end),
+            _ => self.len - TRAILER_LEN as u64,
+        };
+        let len = usize::try_from(end - begin).map_err(|_| EnvelopeError::Malformed)?;
+        sealed.resize(len, 0);
+        self.file.read_exact_at(sealed, begin)?;
+        let mut rest = &sealed[..];
+        let mut index = first;
+        while index <= last && !rest.is_empty() {
+            let whole = if index == last {
+                rest.len()
+            } else {
+                SEALED_CHUNK
+            };
+            let (chunk, behind) = rest
+                .split_at_checked(whole)
+                .ok_or(EnvelopeError::Malformed)?;
+            let position = Position {
+                index,
+                last: index == last,
+            };
+            self.keys.open_chunk(position, chunk, content)?;
+            rest = behind;
+            index += 1;
+        }
+        Ok(())
+    }
+}
+
+impl BlobInfo {
+    /// What a trailer says.
+    pub(super) fn of(trailer: &Trailer) -> Self {
+        Self {
+            reference: BlobRef::new(trailer.hash),
+            size: trailer.size,
+            content_type: trailer.content_type.clone(),
+            created_ms: trailer.created_ms,
+            stored_bytes: blob_stream::file_len(trailer.size),
+        }
+    }
+}
+
+/// Buffers for a batch.
+#[derive(Default)]
+pub(super) struct Room {
+    pub(super) sealed: Vec<u8>,
+    pub(super) content: zeroize::Zeroizing<Vec<u8>>,
+}
