@@ -96,7 +96,7 @@ pub struct Limits {
     pub first_bytes_seconds: u64,
     /// Seconds a unary call may take.
     pub call_seconds: u64,
-    /// Seconds between two messages of a client's stream.
+    /// Seconds between two messages of a client's stream, and until it takes one of an answer.
     pub stream_idle_seconds: u64,
     /// Statements on databases at once.
     pub statements: usize,

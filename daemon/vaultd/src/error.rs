@@ -8,9 +8,11 @@ use tonic::{Code, Status, body::Body};
 use tonic_types::{ErrorDetails, StatusExt as _};
 use vault_proto::{MESSAGE_LIMIT, reason::DOMAIN, v1::Reason};
 use vault_store::{
-    StoreError,
+    KeySourceError, StoreError,
     databases::{Budget, SqlError},
 };
+
+use crate::key_error;
 
 /// The status code of each reason.
 fn code(reason: Reason) -> Code {
@@ -26,7 +28,10 @@ fn code(reason: Reason) -> Code {
         | Reason::KeyringUnsupported
         | Reason::NoRotation
         | Reason::SchemaNewer
-        | Reason::ConstraintFailed => Code::FailedPrecondition,
+        | Reason::ConstraintFailed
+        | Reason::BlobMissing
+        | Reason::InUse
+        | Reason::SecretValueMissing => Code::FailedPrecondition,
         Reason::KeyringUnavailable | Reason::KeyringTimeout | Reason::ShuttingDown => {
             Code::Unavailable
         }
@@ -87,6 +92,20 @@ pub fn store_error(error: &StoreError) -> Status {
             refuse(text, &[("store", store)])
         }
         StoreError::NoSuchDocument { store, id } => refuse(text, &[("store", store), ("id", id)]),
+        StoreError::NoSuchBlob(reference) | StoreError::BlobMissing(reference) => {
+            refuse(text, &[("ref", &reference.to_string())])
+        }
+        StoreError::NoSuchFile { store, name } => refuse(text, &[("store", store), ("id", name)]),
+        StoreError::NoSuchSecret(name)
+        | StoreError::SecretValueMissing(name)
+        | StoreError::ObjectExists(name) => refuse(text, &[("id", name)]),
+        StoreError::NameTaken { name, by, .. } => refuse(text, &[("id", name), ("by", by)]),
+        StoreError::ChangedMeanwhile { store, name } => {
+            refuse(text, &[("store", store), ("id", name)])
+        }
+        StoreError::InUse { reference, by } => {
+            refuse(text, &[("ref", &reference.to_string()), ("by", by)])
+        }
         StoreError::RevisionConflict { id, current, .. } => {
             refuse(text, &[("id", id), ("current", &current.to_string())])
         }
@@ -95,19 +114,28 @@ pub fn store_error(error: &StoreError) -> Status {
             refuse(text, &[("retained", &retained.to_string())])
         }
         StoreError::TooLarge { size, limit } => too_large(*size, *limit),
-        StoreError::InvalidId(_) | StoreError::InvalidArgument(_) => refuse(text, &[]),
         StoreError::NoSpace {
             operation, needed, ..
         } => refuse(
             text,
             &[("operation", operation), ("needed", &needed.to_string())],
         ),
-        StoreError::StoreExists(store) => refuse(text, &[("store", store)]),
+        StoreError::StoreExists(store) | StoreError::SecondOfSecrets(store) => {
+            refuse(text, &[("store", store)])
+        }
+        StoreError::Keyring(KeySourceError::Locked(_)) => {
+            let text = format!("{text}; unlock the desktop's keyring, or run `vaultctl unlock`");
+            refuse(text, &[])
+        }
+        StoreError::InvalidId(_) | StoreError::InvalidArgument(_) | StoreError::Keyring(_) => {
+            refuse(text, &[])
+        }
         StoreError::Sql(error) => sql_error(error),
         StoreError::Closed => {
             let text = "the vault was locked; `vaultctl unlock` opens it";
             refuse(text.to_owned(), &[])
         }
+        StoreError::Collecting => refuse(text, &[]),
         StoreError::Random => {
             tracing::error!("the random source failed");
             refuse(text, &[])
@@ -119,15 +147,31 @@ pub fn store_error(error: &StoreError) -> Status {
 pub fn store_reason(error: &StoreError) -> Reason {
     match error {
         StoreError::Io { .. } | StoreError::NoSpace { .. } => Reason::StorageFailed,
-        StoreError::Damaged { .. } => Reason::Corrupt,
+        StoreError::Damaged { .. } | StoreError::Keyring(KeySourceError::Damaged(_)) => {
+            Reason::Corrupt
+        }
         StoreError::PlaintextRefused { .. } => Reason::PlaintextRefused,
-        StoreError::NoSuchStore(_) | StoreError::NoSuchDocument { .. } => Reason::NotFound,
-        StoreError::RevisionConflict { .. } => Reason::RevisionConflict,
+        StoreError::NoSuchStore(_)
+        | StoreError::NoSuchDocument { .. }
+        | StoreError::NoSuchBlob(_)
+        | StoreError::NoSuchFile { .. }
+        | StoreError::NoSuchSecret(_) => Reason::NotFound,
+        StoreError::SecretValueMissing(_) => Reason::SecretValueMissing,
+        StoreError::Keyring(error) => key_error::key_source_reason(error),
+        StoreError::BlobMissing(_) => Reason::BlobMissing,
+        StoreError::InUse { .. } => Reason::InUse,
+        StoreError::Collecting => Reason::DatabaseBusy,
+        StoreError::RevisionConflict { .. } | StoreError::ChangedMeanwhile { .. } => {
+            Reason::RevisionConflict
+        }
         StoreError::RevisionGone { .. } => Reason::RevisionGone,
         StoreError::TooLarge { .. } => Reason::TooLarge,
         StoreError::InvalidId(_) => Reason::InvalidId,
         StoreError::InvalidArgument(_) => Reason::InvalidArgument,
-        StoreError::StoreExists(_) => Reason::AlreadyExists,
+        StoreError::StoreExists(_)
+        | StoreError::SecondOfSecrets(_)
+        | StoreError::ObjectExists(_)
+        | StoreError::NameTaken { .. } => Reason::AlreadyExists,
         StoreError::Closed => Reason::Locked,
         StoreError::Sql(error) => sql_reason(error),
         StoreError::Random => Reason::Internal,

@@ -9,6 +9,7 @@ pub mod keys;
 mod locking;
 pub mod maintenance;
 pub mod rotation;
+mod secrets;
 mod wiping;
 
 use std::{
@@ -20,6 +21,7 @@ use std::{
     time::Duration,
 };
 
+use tokio::sync::watch;
 use tonic::Status;
 use vault_crypto::SecretBytes;
 use vault_keyring::{BackendKind, Interaction, Keyring};
@@ -76,6 +78,8 @@ pub struct Keeper {
     activity: Activity,
     upkeep: Upkeep,
     stopping: AtomicBool,
+    /// How often an open vault was closed.
+    closings: watch::Sender<u64>,
 }
 
 /// What is known of the key without asking anybody.
@@ -113,6 +117,7 @@ impl Keeper {
             activity: Activity::new(config.idle_lock),
             upkeep: Upkeep::new(config.maintenance),
             stopping: AtomicBool::new(false),
+            closings: watch::Sender::new(0),
         }
     }
 
@@ -249,6 +254,17 @@ impl Keeper {
         if let State::Open(vault) = &*self.read() {
             vault.close();
         }
+        self.tell_of_closing();
+    }
+
+    /// Changes when the vault is closed, for whoever waits for something else meanwhile. Asked for
+    /// before the vault is.
+    pub fn closings(&self) -> watch::Receiver<u64> {
+        self.closings.subscribe()
+    }
+
+    fn tell_of_closing(&self) {
+        self.closings.send_modify(|closings| *closings += 1);
     }
 
     /// What a client sees of a store's failure: a store is closed by a lock, or by the end.
@@ -296,9 +312,11 @@ impl Keeper {
         }
     }
 
-    fn options(&self) -> VaultOptions {
+    /// What a vault is opened with whose storage key is in `keyring`.
+    fn options(&self, keyring: &Arc<Keyring>) -> VaultOptions {
         VaultOptions {
             limits: self.settings.size_limits,
+            secrets: self.secret_keyring(keyring),
             ..VaultOptions::default()
         }
     }
@@ -317,9 +335,9 @@ impl Keeper {
     }
 
     /// Opens the vault by the key that `keyring` holds.
-    fn open_with(&self, keyring: &Keyring, interaction: Interaction) -> Result<Vault, Closed> {
+    fn open_with(&self, keyring: &Arc<Keyring>, interaction: Interaction) -> Result<Vault, Closed> {
         let source = KeyringSource::new(keyring, interaction);
-        Vault::open(self.root.clone(), &source, self.options())
+        Vault::open(self.root.clone(), &source, self.options(keyring))
             .map_err(|error| Closed::from_open_error(&error, keyring.kind(), true))
     }
 
@@ -330,7 +348,7 @@ impl Keeper {
     ) -> Result<Vault, Closed> {
         let keyring = self.keyring(slot)?;
         let source = KeyringSource::new(&keyring, interaction);
-        Vault::create(self.root.clone(), &source, self.options()).map_err(|error| {
+        Vault::create(self.root.clone(), &source, self.options(&keyring)).map_err(|error| {
             let closed = Closed::from_open_error(&error, keyring.kind(), false);
             let first_run = keyring.kind() == BackendKind::Passphrase
                 && closed.state == KeyState::KeyringLocked;

@@ -12,7 +12,7 @@ use vault_store::{
 use crate::error::{refusal, store_error};
 
 /// The reason of a keyring's failure.
-fn key_source_reason(error: &KeySourceError) -> Reason {
+pub fn key_source_reason(error: &KeySourceError) -> Reason {
     match error {
         KeySourceError::Locked(_) => Reason::KeyringLocked,
         KeySourceError::Unreachable(_) => Reason::KeyringUnavailable,

@@ -14,5 +14,6 @@ pub mod listener;
 pub mod permission;
 pub mod platform;
 pub mod principal;
+mod secret_entries;
 pub mod server;
 mod service;

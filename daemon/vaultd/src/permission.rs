@@ -6,6 +6,7 @@ use std::{future::Future, pin::Pin, sync::Arc, task::Poll, time::Duration};
 use http::{Request, Response};
 use tonic::{Status, body::Body, server::NamedService};
 use tower::{Layer, Service};
+use vault_crypto::SecretName;
 use vault_proto::v1::Reason;
 
 use crate::{
@@ -23,6 +24,8 @@ pub enum Scope {
     Read,
     /// Changes documents.
     Write,
+    /// Hands out or changes secrets: no pattern of stores covers it.
+    Secrets,
     /// Changes the vault itself.
     Admin,
 }
@@ -56,13 +59,13 @@ pub struct Rule {
 const OWNER: &[PrincipalKind] = &[PrincipalKind::Owner];
 
 const fn rule(method: &'static str, scope: Scope, shape: Shape) -> Rule {
-    // Administration is recorded always.
+    // Administration is recorded always, and so is what reaches secrets.
     Rule {
         method,
         principals: OWNER,
         scope,
         shape,
-        audit: matches!(scope, Scope::Admin),
+        audit: matches!(scope, Scope::Admin | Scope::Secrets),
     }
 }
 
@@ -72,7 +75,8 @@ pub const TABLE: &[Rule] = &[
     rule("/vault.v1.Vault/Init", Scope::Admin, Shape::Unary),
     rule("/vault.v1.Vault/Lock", Scope::Admin, Shape::Unary),
     rule("/vault.v1.Vault/Unlock", Scope::Admin, Shape::Unary),
-    rule("/vault.v1.Vault/Doctor", Scope::Status, Shape::Unary),
+    // It names secrets, and mends what it finds.
+    rule("/vault.v1.Vault/Doctor", Scope::Admin, Shape::Unary),
     rule("/vault.v1.Keys/Status", Scope::Status, Shape::Unary),
     rule("/vault.v1.Keys/Rotate", Scope::Admin, Shape::Stream),
     rule("/vault.v1.Keys/Pause", Scope::Admin, Shape::Unary),
@@ -88,6 +92,7 @@ pub const TABLE: &[Rule] = &[
     rule("/vault.v1.Archives/Restore", Scope::Admin, Shape::Stream),
     rule("/vault.v1.Stores/Create", Scope::Admin, Shape::Unary),
     rule("/vault.v1.Stores/List", Scope::Read, Shape::Unary),
+    rule("/vault.v1.Stores/Configure", Scope::Admin, Shape::Unary),
     rule("/vault.v1.Stores/Remove", Scope::Admin, Shape::Unary),
     rule("/vault.v1.Stores/Adopt", Scope::Admin, Shape::Stream),
     rule("/vault.v1.Stores/Migrate", Scope::Admin, Shape::Stream),
@@ -115,6 +120,32 @@ pub const TABLE: &[Rule] = &[
     rule("/vault.v1.Databases/Backup", Scope::Admin, Shape::Stream),
     rule("/vault.v1.Databases/Check", Scope::Read, Shape::Stream),
     rule("/vault.v1.Databases/Stats", Scope::Read, Shape::Unary),
+    rule("/vault.v1.Blobs/Put", Scope::Write, Shape::Unary),
+    rule("/vault.v1.Blobs/Get", Scope::Read, Shape::Unary),
+    rule("/vault.v1.Blobs/Upload", Scope::Write, Shape::Stream),
+    rule("/vault.v1.Blobs/Download", Scope::Read, Shape::Stream),
+    rule("/vault.v1.Blobs/Stat", Scope::Read, Shape::Unary),
+    rule("/vault.v1.Blobs/List", Scope::Read, Shape::Stream),
+    rule("/vault.v1.Blobs/Delete", Scope::Write, Shape::Unary),
+    rule("/vault.v1.Blobs/Collect", Scope::Admin, Shape::Stream),
+    rule("/vault.v1.Blobs/Verify", Scope::Read, Shape::Stream),
+    rule("/vault.v1.Files/Put", Scope::Write, Shape::Unary),
+    rule("/vault.v1.Files/Get", Scope::Read, Shape::Unary),
+    rule("/vault.v1.Files/Upload", Scope::Write, Shape::Stream),
+    rule("/vault.v1.Files/Download", Scope::Read, Shape::Stream),
+    rule("/vault.v1.Files/Stat", Scope::Read, Shape::Unary),
+    rule("/vault.v1.Files/List", Scope::Read, Shape::Stream),
+    rule("/vault.v1.Files/Delete", Scope::Write, Shape::Unary),
+    rule("/vault.v1.Secrets/Set", Scope::Secrets, Shape::Unary),
+    rule("/vault.v1.Secrets/Get", Scope::Secrets, Shape::Unary),
+    rule("/vault.v1.Secrets/List", Scope::Read, Shape::Unary),
+    rule("/vault.v1.Secrets/Delete", Scope::Secrets, Shape::Unary),
+    // The key of a connection is a secret.
+    rule("/vault.v1.Connections/Save", Scope::Secrets, Shape::Unary),
+    rule("/vault.v1.Connections/Get", Scope::Read, Shape::Unary),
+    rule("/vault.v1.Connections/List", Scope::Read, Shape::Unary),
+    rule("/vault.v1.Connections/Activate", Scope::Write, Shape::Unary),
+    rule("/vault.v1.Connections/Delete", Scope::Secrets, Shape::Unary),
     rule("/vault.v1.Maintenance/Status", Scope::Read, Shape::Unary),
     rule("/vault.v1.Maintenance/Run", Scope::Admin, Shape::Stream),
     rule("/grpc.health.v1.Health/Check", Scope::Status, Shape::Unary),
@@ -156,6 +187,10 @@ fn judge(
 pub trait Audit: Send + Sync + 'static {
     /// A call was let in or refused.
     fn record(&self, method: &str, principal: Option<Principal>, admitted: bool);
+
+    /// The value of a secret was asked for: by its name, and never by its value. Where nothing else
+    /// is said, the call that was let in is all that is recorded of it.
+    fn record_secret(&self, _name: &SecretName, _principal: Option<Principal>, _given: bool) {}
 }
 
 /// Writes to the log, until the audit store takes its place.
@@ -166,6 +201,12 @@ impl Audit for LogAudit {
     fn record(&self, method: &str, principal: Option<Principal>, admitted: bool) {
         let pid = principal.and_then(|principal| principal.peer().pid);
         tracing::info!(target: "audit", method, pid, admitted);
+    }
+
+    fn record_secret(&self, name: &SecretName, principal: Option<Principal>, given: bool) {
+        let pid = principal.and_then(|principal| principal.peer().pid);
+        let method = "/vault.v1.Secrets/Get";
+        tracing::info!(target: "audit", method, secret = %name, pid, given);
     }
 }
 
@@ -297,6 +338,19 @@ mod tests {
                 "{}",
                 rule.method
             );
+        }
+    }
+
+    #[test]
+    fn what_reaches_a_secret_is_recorded_and_needs_more_than_a_store() {
+        for method in [
+            "Secrets/Get",
+            "Secrets/Set",
+            "Secrets/Delete",
+            "Connections/Save",
+        ] {
+            let rule = find(&format!("/vault.v1.{method}")).expect("a rule");
+            assert_eq!((rule.scope, rule.audit), (Scope::Secrets, true), "{method}");
         }
     }
 

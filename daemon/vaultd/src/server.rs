@@ -9,10 +9,11 @@ use tower::layer::util::{Identity, Stack};
 use vault_proto::{
     FILE_DESCRIPTOR_SET, MESSAGE_LIMIT,
     v1::{
-        archives_server::ArchivesServer, databases_server::DatabasesServer,
-        documents_server::DocumentsServer, keys_server::KeysServer,
-        maintenance_server::MaintenanceServer, stores_server::StoresServer,
-        vault_server::VaultServer,
+        archives_server::ArchivesServer, blobs_server::BlobsServer,
+        connections_server::ConnectionsServer, databases_server::DatabasesServer,
+        documents_server::DocumentsServer, files_server::FilesServer, keys_server::KeysServer,
+        maintenance_server::MaintenanceServer, secrets_server::SecretsServer,
+        stores_server::StoresServer, vault_server::VaultServer,
     },
 };
 use vault_store::{
@@ -24,11 +25,12 @@ use crate::{
     config::Config,
     keeper::Keeper,
     listener::{BindError, ConnectionLimits, Listener},
-    permission::{LogAudit, PermissionLayer},
+    permission::{Audit, LogAudit, PermissionLayer},
     platform::Hardening,
     service::{
-        ArchivesService, DaemonInfo, DatabasesService, DocumentsService, KeysService,
-        MaintenanceService, Services, StoresService, VaultService,
+        ArchivesService, BlobsService, ConnectionsService, DaemonInfo, DatabasesService,
+        DocumentsService, FilesService, KeysService, MaintenanceService, SecretsService, Services,
+        StoresService, VaultService,
     },
 };
 
@@ -213,8 +215,9 @@ fn assemble(
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1()
         .map_err(|error| StartError::Server(error.to_string()))?;
-    let permission =
-        PermissionLayer::new(Arc::new(LogAudit), Duration::from_secs(limits.call_seconds));
+    let audit: Arc<dyn Audit> = Arc::new(LogAudit);
+    let call_deadline = Duration::from_secs(limits.call_seconds);
+    let permission = PermissionLayer::new(Arc::clone(&audit), call_deadline);
     let router = Server::builder()
         .max_concurrent_streams(limits.streams_per_connection)
         .initial_stream_window_size(STREAM_WINDOW)
@@ -249,6 +252,24 @@ fn assemble(
             DatabasesServer::new(DatabasesService::new(services.clone(), limits))
                 .max_decoding_message_size(MESSAGE_LIMIT)
                 .max_encoding_message_size(MESSAGE_LIMIT),
+        )
+        .add_service(
+            BlobsServer::new(BlobsService::new(services.clone()))
+                .max_decoding_message_size(MESSAGE_LIMIT)
+                .max_encoding_message_size(MESSAGE_LIMIT),
+        )
+        .add_service(
+            FilesServer::new(FilesService(services.clone()))
+                .max_decoding_message_size(MESSAGE_LIMIT)
+                .max_encoding_message_size(MESSAGE_LIMIT),
+        )
+        .add_service(
+            SecretsServer::new(SecretsService::new(services.clone(), audit))
+                .max_decoding_message_size(KEY_MESSAGE),
+        )
+        .add_service(
+            ConnectionsServer::new(ConnectionsService::new(services.clone()))
+                .max_decoding_message_size(KEY_MESSAGE),
         )
         .add_service(
             DocumentsServer::new(DocumentsService(services))

@@ -1,34 +1,42 @@
 //! The RPC services: parse at the edge, do the work on a blocking thread, answer.
 
 mod archives;
+mod blobs;
+mod connections;
 mod convert;
 mod databases;
 mod documents;
+mod files;
 mod import;
 mod key_status;
 mod keys;
 mod listing;
 mod maintenance;
 mod sealing;
+mod secrets;
 mod stores;
 mod vault;
 mod watch;
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{self, Semaphore, mpsc};
 use tonic::{Status, Streaming};
 use vault_proto::v1::Reason;
 use vault_store::{
-    DocumentId, StoreName, StoreResult, Vault,
+    DocumentId, StoreError, StoreName, StoreResult, Vault,
     documents::{Document, DocumentStore},
 };
 
 pub use archives::ArchivesService;
+pub use blobs::BlobsService;
+pub use connections::ConnectionsService;
 pub use databases::DatabasesService;
 pub use documents::DocumentsService;
+pub use files::FilesService;
 pub use keys::KeysService;
 pub use maintenance::MaintenanceService;
+pub use secrets::SecretsService;
 pub use stores::StoresService;
 pub use vault::{DaemonInfo, VaultService};
 
@@ -133,6 +141,25 @@ impl Services {
         let seconds = self.stream_idle.as_secs();
         let text = format!("no message for {seconds} seconds");
         Err(refusal(Reason::TimedOut, text, &[]))
+    }
+
+    /// Sends a message of an answer, whose reader has a bounded time to take it, and none once the
+    /// vault is closed.
+    async fn send<T>(
+        &self,
+        sender: &mpsc::Sender<Result<T, Status>>,
+        closings: &mut sync::watch::Receiver<u64>,
+        message: T,
+    ) -> Result<(), Status> {
+        tokio::select! {
+            sent = sender.send_timeout(Ok(message), self.stream_idle) => sent.map_err(|_| {
+                let seconds = self.stream_idle.as_secs();
+                let text = format!("no message was taken for {seconds} seconds");
+                refusal(Reason::TimedOut, text, &[])
+            }),
+            // Not only when the reader has taken what waits.
+            _ = closings.changed() => Err(self.keeper.refusal_of(&StoreError::Closed)),
+        }
     }
 }
 

@@ -63,6 +63,11 @@ const PACKAGES: &[(&str, &[&str])] = &[
     // A hash, and no key: the wire's socket names are made with it, too, and what a client read of a
     // database that it hands over.
     ("sha2", &["vault-crypto", "vault-proto", "vault-client"]),
+    // The daemon fetches nothing.
+    ("hyper", &["vault-client"]),
+    ("rustls", &["vault-client"]),
+    ("rustls-native-certs", &["vault-client"]),
+    ("tokio-rustls", &["vault-client"]),
     ("rusqlite", &["vault-store", "vaultctl"]),
     ("libsqlite3-sys", &["vaultd"]),
     ("sqlite-vec", &["vaultd"]),

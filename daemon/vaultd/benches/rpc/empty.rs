@@ -1,5 +1,6 @@
-//! The empty call: a bare tonic server on a Unix socket, in a process of its own, whose unary
-//! handler does nothing. As tonic comes, without a layer or a limit of ours.
+//! The floors of the wire: a bare tonic server on a Unix socket, in a process of its own, whose unary
+//! handler does nothing, and whose streams carry bytes that nobody looks at. As tonic comes, without
+//! a layer or a limit of ours.
 
 use std::{
     io::Read as _,
@@ -18,12 +19,15 @@ use tonic::{
 use vault_proto::v1::{
     DoctorRequest, DoctorResponse, InitRequest, InitResponse, LockRequest, LockResponse,
     StatusRequest, StatusResponse, UnlockRequest, UnlockResponse,
+    blobs_client::BlobsClient,
+    blobs_server::BlobsServer,
     vault_client::VaultClient,
     vault_server::{Vault, VaultServer},
 };
 
 use crate::{
     EMPTY_SERVER, Result,
+    bare::Bare,
     daemon::{Process, channel, folder},
 };
 
@@ -88,7 +92,9 @@ pub(crate) fn serve(socket: &str) -> Result<()> {
                 }
             }
         });
-        let server = Server::builder().add_service(VaultServer::new(Empty));
+        let server = Server::builder()
+            .add_service(VaultServer::new(Empty))
+            .add_service(BlobsServer::new(Bare));
         Ok(server
             .serve_with_incoming(ReceiverStream::new(receiver))
             .await?)
@@ -98,6 +104,7 @@ pub(crate) fn serve(socket: &str) -> Result<()> {
 /// The running server and a connection to it.
 pub(crate) struct EmptyServer {
     client: VaultClient<Channel>,
+    channel: Channel,
     _process: Process,
     _folder: TempDir,
 }
@@ -122,7 +129,8 @@ impl EmptyServer {
             tries += 1;
         };
         Ok(Self {
-            client: VaultClient::new(channel),
+            client: VaultClient::new(channel.clone()),
+            channel,
             _process: process,
             _folder: folder,
         })
@@ -132,5 +140,10 @@ impl EmptyServer {
     pub(crate) async fn call(&mut self) -> Result<()> {
         self.client.lock(LockRequest {}).await?;
         Ok(())
+    }
+
+    /// Its bare streams.
+    pub(crate) fn blobs(&self) -> BlobsClient<Channel> {
+        BlobsClient::new(self.channel.clone())
     }
 }

@@ -1,4 +1,4 @@
-//! `[maintenance]`: how often databases are looked after.
+//! `[maintenance]`: how often databases and blobs are looked after.
 
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ pub(super) struct Settings {
     optimize: String,
     checkpoint: String,
     vacuum: String,
+    collect: String,
+    blob_grace: String,
     idle_seconds: u64,
 }
 
@@ -27,18 +29,22 @@ impl Default for Settings {
             optimize: "6h".to_owned(),
             checkpoint: "7d".to_owned(),
             vacuum: "30d".to_owned(),
+            collect: "1d".to_owned(),
+            blob_grace: "1d".to_owned(),
             idle_seconds: 60,
         }
     }
 }
 
-/// How databases are looked after.
+/// How databases and blobs are looked after.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Maintenance {
     /// How often what is done.
     pub schedule: Schedule,
     /// For how long nobody has worked with a database when upkeep may.
     pub quiet: Duration,
+    /// How long nothing must have named a blob that is removed.
+    pub blob_grace: Duration,
 }
 
 impl Settings {
@@ -48,7 +54,14 @@ impl Settings {
                 optimize: interval(Operation::Optimize, &self.optimize)?,
                 checkpoint: interval(Operation::Checkpoint, &self.checkpoint)?,
                 vacuum: interval(Operation::Vacuum, &self.vacuum)?,
+                collect: interval(Operation::Collect, &self.collect)?,
             },
+            blob_grace: time(&self.blob_grace).ok_or_else(|| {
+                let text = &self.blob_grace;
+                ConfigError(format!(
+                    "maintenance.blob_grace `{text}` is no time: write it like `12h` or `7d`"
+                ))
+            })?,
             quiet: Duration::from_secs(self.idle_seconds),
         })
     }
@@ -59,16 +72,19 @@ fn interval(operation: Operation, text: &str) -> Result<Option<Duration>, Config
     if text == OFF {
         return Ok(None);
     }
-    let span = text.parse::<Span>().ok();
-    let time = span.and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok());
-    let time = time.and_then(|time| Duration::try_from(time).ok());
-    let time = time.filter(|time| !time.is_zero());
-    time.map(Some).ok_or_else(|| {
+    time(text).map(Some).ok_or_else(|| {
         let key = operation.name();
         ConfigError(format!(
             "maintenance.{key} `{text}` is no time: write it like `6h` or `30d`, or `off`"
         ))
     })
+}
+
+/// A time that is not zero.
+fn time(text: &str) -> Option<Duration> {
+    let span = text.parse::<Span>().ok()?;
+    let time = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
+    Duration::try_from(time).ok().filter(|time| !time.is_zero())
 }
 
 #[cfg(test)]
@@ -89,6 +105,7 @@ mod tests {
         let found = check("").expect("valid");
         assert_eq!(found.schedule, Schedule::default());
         assert_eq!(found.quiet, Duration::from_secs(60));
+        assert_eq!(found.blob_grace, vault_store::collection::GRACE);
     }
 
     #[test]
@@ -104,6 +121,8 @@ mod tests {
         for bad in ["soon", "0s", "-5m", "", "1 month", "6"] {
             let error = check(&format!("vacuum = {bad:?}")).expect_err("refused");
             assert!(error.contains("maintenance.vacuum"), "{bad}: {error}");
+            let error = check(&format!("blob_grace = {bad:?}")).expect_err("refused");
+            assert!(error.contains("maintenance.blob_grace"), "{bad}: {error}");
         }
         assert!(
             check("vacum = \"1d\"")

@@ -9,7 +9,7 @@ use vault_keyring::{
 };
 use vault_store::{OpenError, Vault, header::Header, vault::Evidence};
 
-use super::Keeper;
+use super::{Keeper, secrets::move_secrets};
 use crate::{
     key_source::{KeyringSource, key_source_error},
     key_state::Closed,
@@ -78,6 +78,7 @@ impl Keeper {
         let completed = vault.resume_move(&target).and_then(|()| {
             if vault.header().backend == moving.to {
                 *slot = Some(Arc::clone(&to));
+                move_secrets(&vault, &from, &to, Interaction::Forbidden)?;
             }
             vault.finish_move(&source)
         });

@@ -1,5 +1,7 @@
 //! What is wrong with a vault, and the commands that lead out.
 
+mod secrets;
+
 use std::sync::Arc;
 
 use vault_keyring::Interaction;
@@ -84,6 +86,7 @@ impl Keeper {
                 look_at_header(&vault.header(), &vault, &mut findings);
                 look_at_salt(&vault, &mut findings);
                 look_at_stores(&vault, &mut findings);
+                secrets::look_at(&vault, fix, &mut findings);
                 if findings.is_empty() {
                     let text = "the vault is open and nothing is wrong with it";
                     findings.push(Finding::new(Severity::Ok, "healthy", text));

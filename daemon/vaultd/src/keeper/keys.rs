@@ -16,12 +16,12 @@ use vault_crypto::{
 use vault_keyring::{BackendKind, Interaction, Keyring, PassphraseBackend, SystemdCredsBackend};
 use vault_proto::v1::Reason;
 use vault_store::{
-    StoreError,
+    StoreError, Vault,
     rotation::{Depth, RotationError, RotationOutcome},
     vault::{Evidence, MoveError, RecoveryError, recover, rederive},
 };
 
-use super::{Keeper, State, rotation::Next};
+use super::{Keeper, State, rotation::Next, secrets::move_secrets};
 use crate::{
     error::{refusal, store_error},
     key_error,
@@ -226,14 +226,23 @@ impl Keeper {
             let text = "an ephemeral vault's key stays in memory";
             return Err(Box::new(refusal(Reason::InvalidArgument, text, &[])));
         }
-        if vault.header().moving.is_some() && to == from.kind() {
+        let stays = |left_behind| Moved {
+            backend: to.to_string(),
+            credential: None,
+            left_behind,
+        };
+        if let Some(moving) = vault.header().moving
+            && to == from.kind()
+        {
+            if moving.to == to.as_str()
+                && let Ok(kind) = moving.from.parse()
+            {
+                let old = self.new_keyring(kind);
+                return Ok(stays(leave(&vault, &old, &from)));
+            }
             let cancelled = vault.cancel_move();
             cancelled.map_err(|error| Box::new(key_error::moving(&error)))?;
-            return Ok(Moved {
-                backend: to.to_string(),
-                credential: None,
-                left_behind: None,
-            });
+            return Ok(stays(None));
         }
         let target = self.target_keyring(to, passphrase)?;
         let source = KeyringSource::new(&target, Interaction::Allowed);
@@ -244,11 +253,7 @@ impl Keeper {
         if to == from.kind() && to == BackendKind::Passphrase {
             vault.keep_anew(&source).map_err(|error| refuse(&error))?;
             *slot = Some(target);
-            return Ok(Moved {
-                backend: to.to_string(),
-                credential: None,
-                left_behind: None,
-            });
+            return Ok(stays(None));
         }
         let handed_out = vault.begin_move(&source).map_err(|error| refuse(&error))?;
         if let Some(key) = handed_out {
@@ -258,14 +263,8 @@ impl Keeper {
                 left_behind: None,
             });
         }
-        *slot = Some(target);
-        let old = KeyringSource::new(&from, Interaction::Allowed);
-        let left_behind = vault.finish_move(&old).err().map(|error| error.to_string());
-        Ok(Moved {
-            backend: to.to_string(),
-            credential: None,
-            left_behind,
-        })
+        *slot = Some(Arc::clone(&target));
+        Ok(stays(leave(&vault, &from, &target)))
     }
 
     /// The keyring that a key is brought back into: the configured one, or the vault's own.
@@ -316,6 +315,17 @@ impl Keeper {
         self.go_on(&opened, slot.as_ref());
         opened.map(drop).map_err(|closed| Box::new(closed.refuse()))
     }
+}
+
+/// Brings the rest along of a vault whose storage key has moved from `from` to `to`: the values
+/// of its secrets, and removes the old copy of the key. Returns why something is left behind.
+fn leave(vault: &Vault, from: &Arc<Keyring>, to: &Arc<Keyring>) -> Option<String> {
+    let secrets = move_secrets(vault, from, to, Interaction::Allowed);
+    if let Err(error) = secrets {
+        return Some(format!("the values of secrets have not all moved: {error}"));
+    }
+    let old = KeyringSource::new(from, Interaction::Allowed);
+    vault.finish_move(&old).err().map(|error| error.to_string())
 }
 
 fn too_many(rest: Duration) -> Status {

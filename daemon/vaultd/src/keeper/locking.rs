@@ -4,11 +4,11 @@ use std::{sync::PoisonError, time::Duration};
 
 use tonic::Status;
 use vault_crypto::SecretBytes;
-use vault_keyring::Interaction;
+use vault_keyring::{Interaction, Keyring};
 use vault_proto::v1::Reason;
 
 use super::{Keeper, State};
-use crate::{error::refusal, key_state::Closed};
+use crate::{error::refusal, key_error, key_source::key_source_error, key_state::Closed};
 
 impl Keeper {
     /// Drops every key. Calls in flight end with `LOCKED`.
@@ -49,6 +49,7 @@ impl Keeper {
             let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
             std::mem::replace(&mut *state, State::Closed(closed))
         };
+        self.tell_of_closing();
         if let State::Open(vault) = before {
             vault.close_and_wait();
         }
@@ -58,7 +59,7 @@ impl Keeper {
     pub fn unlock(&self, passphrase: Option<&SecretBytes>) -> Result<(), Box<Status>> {
         let mut keyring = self.lock_attempt();
         if let State::Open(_) = &*self.read() {
-            return Ok(());
+            return unlock_for_secrets(keyring.as_deref());
         }
         let unlocked = self.keyring(&mut keyring).and_then(|keyring| {
             let from_file = if passphrase.is_none() {
@@ -82,4 +83,13 @@ impl Keeper {
         self.go_on(&opened, keyring.as_ref());
         opened.map(drop).map_err(|closed| Box::new(closed.refuse()))
     }
+}
+
+/// Unlocks the keyring of a vault that is open: it may hold secrets, and lock itself at any time.
+fn unlock_for_secrets(keyring: Option<&Keyring>) -> Result<(), Box<Status>> {
+    let unlocked = match keyring {
+        Some(keyring) if keyring.kind().holds_secrets() => keyring.unlock(None),
+        _ => Ok(()),
+    };
+    unlocked.map_err(|error| Box::new(key_error::key_source(&key_source_error(error))))
 }

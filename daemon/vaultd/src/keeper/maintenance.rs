@@ -1,14 +1,17 @@
-//! The upkeep of the databases of an open vault, by the clock and on request.
+//! The upkeep of the databases and blobs of an open vault, by the clock and on request.
 
 use std::{
+    ops::ControlFlow,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, atomic::Ordering},
     time::Duration,
 };
 
 use vault_store::{
     Clock, StoreError, StoreName, StoreResult, Vault,
-    catalogue::StoreRecord,
-    databases::Call,
+    catalogue::{Kind, StoreRecord},
+    collection::Collection,
+    databases::{Call, SqlError},
+    kind::Store as _,
     maintenance::{
         self, Maintenance, Operation, Task, TaskStatus, Upkept, Workplace, is_registered,
         is_yielded,
@@ -67,37 +70,50 @@ impl Keeper {
     /// What upkeep does in a vault, and when.
     pub fn upkeep_status(&self, vault: &Vault, clock: &dyn Clock) -> UpkeepStatus {
         let records = vault.stores();
-        let excluded = databases(&records).filter(|record| !is_registered(record));
+        let databases = records
+            .iter()
+            .filter(|record| record.kind == Kind::Database);
+        let excluded = databases.filter(|record| !is_registered(record));
         let excluded = excluded.map(|record| record.name.clone()).collect();
         let tasks = self.locked(clock).status(clock.now_ms(), &records);
         UpkeepStatus { tasks, excluded }
     }
 
-    /// The tasks of a database, or of all that upkeep looks after; of one operation, or of all.
+    /// How long nothing must have named a blob that is removed.
+    pub fn blob_grace(&self) -> Duration {
+        self.upkeep.settings.blob_grace
+    }
+
+    /// The tasks of a store, or of all that upkeep looks after; of one operation, or of all.
     pub fn upkeep_tasks(
         vault: &Vault,
-        database: Option<&StoreName>,
+        store: Option<&StoreName>,
         operation: Option<Operation>,
     ) -> StoreResult<Vec<Task>> {
         let records = vault.stores();
-        let chosen: Vec<&StoreRecord> = match database {
+        let chosen: Vec<&StoreRecord> = match store {
             // Asked for by name, one that is left out otherwise is not.
             Some(name) => {
-                vault.database(name)?;
-                databases(&records)
-                    .filter(|record| record.name == *name)
-                    .collect()
+                vault.open_store(name)?;
+                let named = records.iter().find(|record| record.name == *name);
+                let named = named.ok_or_else(|| StoreError::NoSuchStore(name.to_string()))?;
+                if Operation::of(named.kind).is_empty() {
+                    return Err(StoreError::InvalidArgument(format!(
+                        "store `{name}` needs no upkeep: it is neither a database nor holds blobs"
+                    )));
+                }
+                vec![named]
             }
             None => records
                 .iter()
                 .filter(|record| is_registered(record))
                 .collect(),
         };
-        let operations = Operation::ALL.into_iter();
-        let operations = operations.filter(|each| operation.is_none_or(|one| one == *each));
         let tasks = chosen.into_iter().flat_map(|record| {
-            operations.clone().map(|operation| Task {
-                operation,
+            let operations = Operation::of(record.kind).iter();
+            let wanted = operations.filter(|each| operation.is_none_or(|one| one == **each));
+            wanted.map(|operation| Task {
+                operation: *operation,
                 database: record.name.clone(),
                 store: record.id,
             })
@@ -105,7 +121,38 @@ impl Keeper {
         Ok(tasks.collect())
     }
 
-    /// Does a task now, in its turn among the database's writers.
+    /// Removes the blobs of a store that nothing has named for long enough, for as long as `go_on`
+    /// says so.
+    fn collect(
+        &self,
+        vault: &Vault,
+        store: &StoreName,
+        go_on: impl Fn() -> bool,
+    ) -> StoreResult<Upkept> {
+        let bytes = || -> StoreResult<u64> { Ok(vault.blobs(store)?.stats()?.body_bytes) };
+        let before = bytes()?;
+        let collection = Collection {
+            store: Some(store.clone()),
+            dry_run: false,
+            grace: self.blob_grace(),
+        };
+        let mut stopped = false;
+        vault.collect(&collection, &mut |_, _| {
+            stopped = !go_on();
+            if stopped {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        })?;
+        if stopped {
+            return Err(SqlError::Cancelled.into());
+        }
+        let after = bytes()?;
+        Ok(Upkept { before, after })
+    }
+
+    /// Does a task now, in its turn among the store's writers.
     pub fn upkeep_now(
         &self,
         vault: &Vault,
@@ -113,9 +160,14 @@ impl Keeper {
         call: &Call,
         clock: &dyn Clock,
     ) -> StoreResult<Upkept> {
-        let done = vault
-            .database(&task.database)
-            .and_then(|database| database.upkeep_for(call, task.operation));
+        let done = match task.operation {
+            Operation::Collect => {
+                self.collect(vault, &task.database, || call.stop.reason().is_none())
+            }
+            _ => vault
+                .database(&task.database)
+                .and_then(|database| database.upkeep_for(call, task.operation)),
+        };
         let mut maintenance = self.locked(clock);
         let now = clock.now_ms();
         // It may be the first that is heard of the database.
@@ -154,12 +206,6 @@ impl Keeper {
     }
 }
 
-fn databases(records: &[StoreRecord]) -> impl Iterator<Item = &StoreRecord> {
-    records
-        .iter()
-        .filter(|record| record.kind == vault_store::catalogue::Kind::Database)
-}
-
 /// The open vault, as upkeep sees it.
 struct Rounds<'a> {
     keeper: &'a Keeper,
@@ -178,7 +224,12 @@ impl Workplace for Rounds<'_> {
     }
 
     fn run(&self, task: &Task) -> StoreResult<Upkept> {
-        self.vault.database(&task.database)?.upkeep(task.operation)
+        match task.operation {
+            Operation::Collect => self
+                .keeper
+                .collect(self.vault, &task.database, || self.go_on()),
+            _ => self.vault.database(&task.database)?.upkeep(task.operation),
+        }
     }
 
     fn go_on(&self) -> bool {

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use tonic::Status;
-use vault_crypto::VaultId;
-use vault_keyring::{BackendKind, Interaction};
+use vault_crypto::{SecretName, VaultId};
+use vault_keyring::{BackendKind, Interaction, Keyring};
 use vault_proto::v1::Reason;
 use vault_store::{
-    Clock as _, SystemClock,
+    Clock as _, KeySourceError, SystemClock,
+    secrets::SecretEntries as _,
     vault::{Evidence, RecoveryError, reset},
 };
 
@@ -73,15 +74,24 @@ impl Keeper {
                 .keyring(&mut slot)
                 .map_err(|closed| Box::new(closed.refuse()))?,
         };
+        let secrets = self.secrets_in_keyring(&keyring, id)?;
         // First: a rotation under way must not keep a key anew.
         let before = match &*self.read() {
             State::Closed(closed) => closed.clone(),
             State::Open(_) => Closed::starting(),
         };
         self.close_vault(before);
+        // Before the key: with it, a call that fails here can be made again.
+        let entries = self.secret_entries(&keyring, Interaction::Allowed);
+        for name in secrets {
+            let removed = entries.remove(id, &name);
+            removed.map_err(|error| Box::new(key_error::key_source(&error)))?;
+            loss.removed.push(format!("secret `{name}` in the keyring"));
+        }
         let source = KeyringSource::new(&keyring, Interaction::Allowed);
         let refuse = |error: RecoveryError| Box::new(key_error::recovery(&error));
-        loss.removed = reset(&self.root, &source, id, SystemClock.now_ms()).map_err(refuse)?;
+        let removed = reset(&self.root, &source, id, SystemClock.now_ms()).map_err(refuse)?;
+        loss.removed.extend(removed);
         for kind in Self::other_backends(keyring.kind(), &evidence) {
             // Copies that a move left, or key files of an earlier backend, open the vault as well.
             let other = self.new_keyring(kind);
@@ -97,6 +107,28 @@ impl Keeper {
         let opened = self.open(&mut slot, Interaction::Forbidden);
         let _ = self.settle(opened);
         Ok(loss)
+    }
+
+    /// The secrets of the vault that have an entry in the keyring. Of a vault that is not open, those
+    /// that the keyring names.
+    fn secrets_in_keyring(
+        &self,
+        keyring: &Arc<Keyring>,
+        vault: VaultId,
+    ) -> Result<Vec<SecretName>, Box<Status>> {
+        let entries = self.secret_entries(keyring, Interaction::Allowed);
+        if let State::Open(vault) = &*self.read() {
+            let names = vault.secret_entries(&entries);
+            let names = names.map_err(|error| Box::new(self.refusal_of(&error)))?;
+            return Ok(names.into_iter().collect());
+        }
+        if !keyring.kind().holds_secrets() {
+            return Ok(Vec::new());
+        }
+        match entries.list(vault) {
+            Err(KeySourceError::Unsupported(_)) => Ok(Vec::new()),
+            listed => listed.map_err(|error| Box::new(key_error::key_source(&error))),
+        }
     }
 
     /// The other backends that may hold a copy of the key.

@@ -19,8 +19,7 @@ use vault_proto::{
     },
 };
 use vault_store::{
-    StoreName,
-    archive::{self, ArchiveError, Progress, RestoreOptions, Summary},
+    archive::{self, ArchiveError, Contents, Progress, RestoreOptions, Summary},
     catalogue::Protection,
 };
 
@@ -53,6 +52,7 @@ fn summary(summary: &Summary) -> ArchiveSummary {
         objects: summary.objects,
         bytes: summary.bytes,
         manifest_sha256: summary.manifest.to_vec(),
+        secrets_left_out: summary.secrets_left_out,
     }
 }
 
@@ -184,8 +184,7 @@ fn key(key: Option<ArchiveKey>) -> (Option<SecretBytes>, Option<SecretBytes>) {
 
 /// An archive to be written: of what, and in which form.
 pub(super) struct Exporting {
-    /// Of these stores alone.
-    pub(super) only: Option<Vec<StoreName>>,
+    pub(super) contents: Contents,
     pub(super) form: Form,
     /// Compress what is not sealed.
     pub(super) zstd: bool,
@@ -251,7 +250,7 @@ impl Exporting {
                 _ => ControlFlow::Continue(()),
             }
         };
-        let exported = archive::export(&vault, &mut out, &form, self.only.as_deref(), &mut report);
+        let exported = archive::export(&vault, &mut out, &form, &self.contents, &mut report);
         let exported = exported.map_err(|error| Box::new(refuse(keeper, &error)))?;
         let rest = std::mem::take(&mut out.chunk);
         // A client that went away needs no answer.
@@ -271,7 +270,10 @@ impl Archives for ArchivesService {
     ) -> Result<Response<Self::ExportStream>, Status> {
         let request = request.into_inner();
         let exporting = Exporting {
-            only: None,
+            contents: Contents {
+                only: None,
+                secrets: request.with_secrets,
+            },
             form: request.form(),
             zstd: request.zstd,
             passphrase: secret(request.passphrase),

@@ -3,13 +3,18 @@
 use std::collections::HashMap;
 
 use prost_types::Timestamp;
+use tonic::Status;
 use vault_proto::v1::{self, precondition::Condition};
 use vault_store::{
     Revision, SizeClass,
-    catalogue::{Kind, Protection, StoreRecord},
+    attachments::AttachmentKind,
+    catalogue::{AttachmentOptions, Kind, Protection, StoreRecord},
     documents::{Content, Head, JSON, Precondition},
     kind::StoreStats,
+    secrets::SecretPlace,
 };
+
+use super::stores;
 
 /// Milliseconds since 1970 as the wire has them.
 pub(super) fn timestamp(ms: i64) -> Timestamp {
@@ -36,6 +41,7 @@ pub(super) fn head(head: &Head) -> v1::DocumentHead {
             .collect(),
         deleted: head.is_deleted(),
         awaiting_migration: head.awaits_migration(),
+        blobs: head.blobs().to_vec(),
     }
 }
 
@@ -78,6 +84,7 @@ pub(super) fn size_class(class: v1::SizeClass) -> SizeClass {
         v1::SizeClass::Image => SizeClass::Image,
         v1::SizeClass::Voice => SizeClass::Voice,
         v1::SizeClass::Download => SizeClass::Download,
+        v1::SizeClass::Any => SizeClass::Any,
     }
 }
 
@@ -89,6 +96,7 @@ pub(super) fn wire_size_class(class: SizeClass) -> v1::SizeClass {
         SizeClass::Image => v1::SizeClass::Image,
         SizeClass::Voice => v1::SizeClass::Voice,
         SizeClass::Download => v1::SizeClass::Download,
+        SizeClass::Any => v1::SizeClass::Any,
     }
 }
 
@@ -107,6 +115,9 @@ pub(super) fn store(
         kind: match record.kind {
             Kind::Documents => v1::StoreKind::Documents,
             Kind::Database => v1::StoreKind::Database,
+            Kind::Blobs => v1::StoreKind::Blobs,
+            Kind::Files => v1::StoreKind::Files,
+            Kind::Secrets => v1::StoreKind::Secrets,
         }
         .into(),
         plain: record.protection == Protection::Plain,
@@ -117,7 +128,45 @@ pub(super) fn store(
         revision: stats.revision.0,
         awaiting_migration: stats.awaiting_migration,
         damaged: failure,
+        attachments: (record.kind == Kind::Documents)
+            .then(|| attachment_policy(&record.attachments)),
     }
+}
+
+/// What becomes of attachments, with what is in force where nothing was declared.
+fn attachment_policy(options: &AttachmentOptions) -> v1::AttachmentPolicy {
+    let threshold = |kind| Some(options.threshold(kind));
+    v1::AttachmentPolicy {
+        blobs: options.store().to_string(),
+        image_bytes: threshold(AttachmentKind::Image),
+        document_bytes: threshold(AttachmentKind::Document),
+        video_bytes: threshold(AttachmentKind::Video),
+        audio_bytes: threshold(AttachmentKind::Audio),
+    }
+}
+
+pub(super) fn secret_place(place: SecretPlace) -> v1::SecretPlace {
+    match place {
+        SecretPlace::Keyring => v1::SecretPlace::Keyring,
+        SecretPlace::Vault => v1::SecretPlace::Vault,
+    }
+}
+
+/// What a client declares of attachments.
+pub(super) fn attachment_options(
+    policy: &v1::AttachmentPolicy,
+) -> Result<AttachmentOptions, Status> {
+    let blobs = match policy.blobs.as_str() {
+        "" => None,
+        name => Some(stores::parse(name)?),
+    };
+    Ok(AttachmentOptions {
+        blobs,
+        image: policy.image_bytes,
+        document: policy.document_bytes,
+        video: policy.video_bytes,
+        audio: policy.audio_bytes,
+    })
 }
 
 #[cfg(test)]

@@ -31,7 +31,8 @@ use vault_proto::v1::{
 };
 use vault_store::{
     StoreError, StoreName, StoreResult,
-    catalogue::{Kind, Protection},
+    archive::Contents,
+    catalogue::Kind,
     databases::{Call, Database, Executed},
     vault::NewStore,
 };
@@ -161,11 +162,9 @@ impl Databases for DatabasesService {
         let name = stores::parse(&request.name)?;
         let without = describe::is_left_out(&name, request.without_maintenance);
         let new = NewStore {
-            name,
-            kind: Kind::Database,
-            protection: Protection::Protected,
             size_class: convert::size_class(request.size_class()),
             database: describe::options(without, request.blob_columns)?,
+            ..NewStore::new(name, Kind::Database)
         };
         let store = self.services.with_vault(move |vault| {
             let record = vault.create_store(new)?;
@@ -316,7 +315,10 @@ impl Databases for DatabasesService {
             .with_vault(move |vault| describe::record(vault, &name));
         found.await?;
         let exporting = Exporting {
-            only: Some(vec![only]),
+            contents: Contents {
+                only: Some(vec![only]),
+                ..Contents::default()
+            },
             form: Form::Sealed,
             zstd: false,
             passphrase: secret(request.passphrase),

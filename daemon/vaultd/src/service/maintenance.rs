@@ -35,6 +35,7 @@ fn wire(operation: Operation) -> MaintenanceOperation {
         Operation::Optimize => MaintenanceOperation::Optimize,
         Operation::Checkpoint => MaintenanceOperation::Checkpoint,
         Operation::Vacuum => MaintenanceOperation::Vacuum,
+        Operation::Collect => MaintenanceOperation::Collect,
     }
 }
 
@@ -44,6 +45,7 @@ fn parse(operation: MaintenanceOperation) -> Option<Operation> {
         MaintenanceOperation::Optimize => Some(Operation::Optimize),
         MaintenanceOperation::Checkpoint => Some(Operation::Checkpoint),
         MaintenanceOperation::Vacuum => Some(Operation::Vacuum),
+        MaintenanceOperation::Collect => Some(Operation::Collect),
     }
 }
 

@@ -7,15 +7,15 @@ use tonic::{Request, Response, Status, Streaming};
 use vault_proto::{
     CHUNK_LIMIT,
     v1::{
-        AdoptStoreRequest, AdoptStoreResponse, CreateStoreRequest, CreateStoreResponse,
-        ListStoresRequest, ListStoresResponse, MigrateStoreRequest, MigrateStoreResponse,
-        RemoveStoreRequest, RemoveStoreResponse, StoreKind, adopt_store_request::Part,
-        stores_server::Stores,
+        AdoptStoreRequest, AdoptStoreResponse, ConfigureStoreRequest, ConfigureStoreResponse,
+        CreateStoreRequest, CreateStoreResponse, ListStoresRequest, ListStoresResponse,
+        MigrateStoreRequest, MigrateStoreResponse, RemoveStoreRequest, RemoveStoreResponse,
+        SizeClass, StoreKind, adopt_store_request::Part, stores_server::Stores,
     },
 };
 use vault_store::{
     StoreName, StoreResult,
-    catalogue::{DatabaseOptions, Kind, Protection, StoreRecord},
+    catalogue::{Kind, Protection, StoreRecord},
     documents::{AdoptedFile, Adoption, MigrationProgress},
     vault::{NewStore, Vault},
 };
@@ -49,18 +49,20 @@ impl Stores for StoresService {
         let kind = match request.kind() {
             StoreKind::Documents | StoreKind::Unspecified => Kind::Documents,
             StoreKind::Database => Kind::Database,
+            StoreKind::Blobs => Kind::Blobs,
+            StoreKind::Files => Kind::Files,
+            StoreKind::Secrets => Kind::Secrets,
         };
-        let new = NewStore {
-            name: parse(&request.name)?,
-            kind,
-            protection: if request.plain {
-                Protection::Plain
-            } else {
-                Protection::Protected
-            },
-            size_class: convert::size_class(request.size_class()),
-            database: DatabaseOptions::default(),
-        };
+        let mut new = NewStore::new(parse(&request.name)?, kind);
+        if request.plain {
+            new.protection = Protection::Plain;
+        }
+        if request.size_class() != SizeClass::Unspecified {
+            new.size_class = convert::size_class(request.size_class());
+        }
+        if let Some(policy) = &request.attachments {
+            new.attachments = convert::attachment_options(policy)?;
+        }
         let store = self.0.with_vault(move |vault| {
             let record = vault.create_store(new)?;
             Ok(describe(vault, &record))
@@ -83,6 +85,22 @@ impl Stores for StoresService {
         });
         Ok(Response::new(ListStoresResponse {
             stores: stores.await?,
+        }))
+    }
+
+    async fn configure(
+        &self,
+        request: Request<ConfigureStoreRequest>,
+    ) -> Result<Response<ConfigureStoreResponse>, Status> {
+        let ConfigureStoreRequest { name, attachments } = request.into_inner();
+        let name = parse(&name)?;
+        let options = convert::attachment_options(&attachments.unwrap_or_default())?;
+        let store = self.0.with_vault(move |vault| {
+            let record = vault.configure_attachments(&name, options)?;
+            Ok(describe(vault, &record))
+        });
+        Ok(Response::new(ConfigureStoreResponse {
+            store: Some(store.await?),
         }))
     }
 
@@ -130,7 +148,8 @@ impl Stores for StoresService {
                 self.0.next(&mut stream).await?.map(|message| message.part),
                 &mut open,
             ) {
-                (None, None) => break,
+                (Some(Some(Part::Finish(_))), None) => break,
+                (None, None) => return Err(out_of_turn("the adoption ended without its finish")),
                 (Some(Some(Part::File(file))), None) => {
                     if file.size > limit {
                         return Err(too_large(file.size, limit));

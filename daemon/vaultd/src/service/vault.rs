@@ -74,6 +74,8 @@ impl Vault for VaultService {
                 Ok(vault) => {
                     response.set_key_state(KeyState::Open);
                     response.key_fingerprint = vault.fingerprint().to_string();
+                    response.set_secret_place(convert::secret_place(vault.secret_place()));
+                    response.secrets = vault.secret_count().unwrap_or_default();
                     response.stores = u32::try_from(vault.stores().len()).unwrap_or(u32::MAX);
                 }
                 Err(Closed {

@@ -1,6 +1,7 @@
 //! kill -9 at random moments under concurrent writes, again and again over one data root: what was
 //! acknowledged is there, whatever was under way is old or new and whole.
 
+mod attachments;
 mod ledger;
 mod rekeying;
 mod rotation;

@@ -3,12 +3,16 @@
 #![cfg(target_os = "linux")]
 
 mod abuse;
+mod attachments;
+mod blobs;
+mod connections;
 mod damage;
 mod databases;
 mod derivation;
 mod desktop;
 mod doctor;
 mod documents;
+mod files;
 mod idle;
 mod isolation;
 mod key_place;
@@ -21,6 +25,7 @@ mod presets;
 mod recovery;
 mod rotation;
 mod rotation_stops;
+mod secrets;
 mod socket;
 mod stores;
 mod support;

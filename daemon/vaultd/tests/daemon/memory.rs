@@ -2,6 +2,7 @@
 
 mod databases;
 mod scan;
+mod secrets;
 
 use std::{
     fs,

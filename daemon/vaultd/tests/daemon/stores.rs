@@ -6,8 +6,13 @@ use tokio::sync::mpsc;
 use vault_client::{
     AdoptFile, Client, ImportItem, ImportProgress, NewDocument, Rejection, SizeClass, StoreOptions,
 };
+use vault_proto::v1::{
+    AdoptStoreRequest,
+    adopt_store_request::{File, Part},
+    stores_client::StoresClient,
+};
 
-use crate::support::{Home, files, reason, soon};
+use crate::support::{Daemon, Home, files, reason, soon};
 
 #[tokio::test]
 async fn stores_are_created_listed_and_removed() {
@@ -17,7 +22,7 @@ async fn stores_are_created_listed_and_removed() {
     assert!(client.stores().await.expect("listed").is_empty());
     let options = StoreOptions {
         plain: true,
-        size_class: SizeClass::Auth,
+        size_class: Some(SizeClass::Auth),
         ..StoreOptions::default()
     };
     let store = client
@@ -94,6 +99,26 @@ async fn adopt(client: &Client, files: Vec<(&str, Vec<u8>)>) -> Result<u64, vaul
     soon("an adoption", client.adopt("old/chats", receiver)).await
 }
 
+/// A stream may end in the middle, as if all had come.
+async fn assert_adopted_only_when_finished(daemon: &Daemon, client: &Client) {
+    let file = Part::File(File {
+        path: "a.json".into(),
+        size: 2,
+    });
+    let parts = [
+        Part::Store("old/chats".into()),
+        file,
+        Part::Chunk(b"{}".to_vec()),
+    ];
+    let requests = parts.map(|part| AdoptStoreRequest { part: Some(part) });
+    let mut service = StoresClient::new(daemon.channel().await);
+    let answer = service.adopt(tokio_stream::iter(requests)).await;
+    let answer = answer.map_err(vault_client::Error::from);
+    assert_eq!(reason(answer), "INVALID_ARGUMENT");
+    let stores = client.stores().await.expect("listed");
+    assert!(stores.iter().all(|store| store.documents == 0));
+}
+
 fn holds(folder: &Path, text: &str) -> bool {
     let text = text.as_bytes();
     files(folder)
@@ -112,6 +137,7 @@ async fn files_are_adopted_as_they_are_and_sealed_by_a_migration() {
 
     let bad = vec![("a.json", body(0)), ("b.txt", body(1))];
     assert_eq!(reason(adopt(&client, bad).await), "INVALID_ARGUMENT");
+    assert_adopted_only_when_finished(&daemon, &client).await;
     let files = vec![
         ("a.json", body(0)),
         ("sub/b.json", body(1)),

@@ -86,6 +86,7 @@ fn create(vault: &Vault, text: &str, without_maintenance: bool) {
         kind: Kind::Database,
         protection: Protection::Protected,
         size_class: SizeClass::Chat,
+        attachments: vault_store::catalogue::AttachmentOptions::default(),
         database: DatabaseOptions {
             without_maintenance,
             ..DatabaseOptions::default()

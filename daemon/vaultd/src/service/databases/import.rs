@@ -14,7 +14,7 @@ use vault_proto::v1::{
 };
 use vault_store::{
     StoreError, StoreResult, Vault,
-    catalogue::{Kind, Protection},
+    catalogue::Kind,
     databases::{Call, INNER_VALUE, NewDatabase, Stop, StopReason, TableDigest},
     vault::NewStore,
 };
@@ -65,11 +65,9 @@ fn new_database(start: Start) -> Result<NewDatabase, Status> {
     let without = describe::is_left_out(&name, start.without_maintenance);
     Ok(NewDatabase {
         store: NewStore {
-            name,
-            kind: Kind::Database,
-            protection: Protection::Protected,
             size_class: convert::size_class(start.size_class()),
             database: describe::options(without, Vec::new())?,
+            ..NewStore::new(name, Kind::Database)
         },
         user_version: start.user_version,
         application_id: start.application_id,

@@ -164,6 +164,30 @@ impl Session {
         assert!(cleared.is_ok_and(|status| status.success()));
     }
 
+    /// What a person sees of an entry of ours, value aside.
+    pub(crate) fn search(&self, account: &str) -> String {
+        let found = self
+            .home
+            .command("secret-tool")
+            .args(["search", "service", "vaultd", "username", account])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .output();
+        String::from_utf8_lossy(&found.expect("secret-tool").stdout).into_owned()
+    }
+
+    /// Puts an entry there that looks like one of ours.
+    pub(crate) fn store(&self, account: &str, text: &str) {
+        let mut command = self.home.command("secret-tool");
+        command.args(["store", "--label", "stray", "service", "vaultd"]);
+        command.args(["username", account]).stdin(Stdio::piped());
+        let mut child = command.spawn().expect("secret-tool");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        stdin.write_all(text.as_bytes()).expect("the value");
+        drop(stdin);
+        assert!(child.wait().expect("it ends").success());
+    }
+
     /// How many entries of ours there are.
     pub(crate) fn entries(&self) -> usize {
         let found = self
