@@ -73,6 +73,8 @@ pub struct ArchiveSummary {
     pub bytes: u64,
     /// SHA-256 of the manifest, which holds that of every object: 32 bytes.
     pub manifest_sha256: Vec<u8>,
+    /// Secrets whose value is not in it.
+    pub secrets_left_out: u64,
 }
 
 impl From<v1::ArchiveSummary> for ArchiveSummary {
@@ -90,6 +92,7 @@ impl From<v1::ArchiveSummary> for ArchiveSummary {
             objects: summary.objects,
             bytes: summary.bytes,
             manifest_sha256: summary.manifest_sha256,
+            secrets_left_out: summary.secrets_left_out,
         }
     }
 }
@@ -175,12 +178,18 @@ async fn feed<T>(
 }
 
 impl Client {
-    /// Every object of every store as one file, each store as of one moment.
-    pub async fn export_archive(&self, form: ArchiveForm<'_>) -> Result<ExportStream, Error> {
+    /// Every object of every store as one file, each store as of one moment. The values of secrets
+    /// go along only `with_secrets`.
+    pub async fn export_archive(
+        &self,
+        form: ArchiveForm<'_>,
+        with_secrets: bool,
+    ) -> Result<ExportStream, Error> {
         let request = match form {
             ArchiveForm::Plaintext { zstd } => ExportArchiveRequest {
                 form: Form::Plaintext.into(),
                 zstd,
+                with_secrets,
                 ..ExportArchiveRequest::default()
             },
             ArchiveForm::Sealed(seal) => {
@@ -189,6 +198,7 @@ impl Client {
                     form: Form::Sealed.into(),
                     passphrase,
                     recipients,
+                    with_secrets,
                     ..ExportArchiveRequest::default()
                 }
             }

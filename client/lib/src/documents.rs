@@ -37,6 +37,8 @@ pub struct Head {
     pub deleted: bool,
     /// Still the plaintext file of an earlier application.
     pub awaiting_migration: bool,
+    /// Refs of the blobs it names; none where they are so many that only the body tells them.
+    pub blobs: Vec<String>,
 }
 
 impl From<v1::DocumentHead> for Head {
@@ -52,6 +54,7 @@ impl From<v1::DocumentHead> for Head {
             labels: head.labels.into_iter().collect(),
             deleted: head.deleted,
             awaiting_migration: head.awaiting_migration,
+            blobs: head.blobs,
         }
     }
 }

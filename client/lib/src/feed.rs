@@ -6,8 +6,9 @@ use tonic::{Response, Status};
 
 use crate::Error;
 
-/// Runs a call beside the future that feeds its stream. A feed that fails ends the call unfinished,
-/// so that the daemon never takes half of something for the whole.
+/// Runs a call beside the future that feeds its stream. A feed that fails cancels the call. The
+/// daemon may see the stream end first, as if all had been sent: what is sent must tell by itself
+/// whether it is whole, by a size announced or a last message.
 pub(crate) async fn fed<T>(
     feed: impl Future<Output = io::Result<()>>,
     call: impl Future<Output = Result<Response<T>, Status>>,
@@ -16,8 +17,7 @@ pub(crate) async fn fed<T>(
     let mut all_sent = false;
     loop {
         tokio::select! {
-            // First, so that a failure to read is seen before the stream's end is sent: the call is
-            // dropped, which cancels it.
+            // First, so that a failure to read is told, and not what the daemon says to half a stream.
             biased;
             ended = &mut feed, if !all_sent => {
                 ended.map_err(|error| Error::Local(error.to_string()))?;

@@ -19,13 +19,18 @@
 #![forbid(unsafe_code)]
 
 mod archives;
+mod attachments;
 mod autostart;
+mod blobs;
 mod connect;
+mod connections;
 mod databases;
 mod doctor;
 mod documents;
 mod error;
 mod feed;
+mod fetch;
+mod files;
 mod import;
 mod keys;
 mod maintenance;
@@ -33,6 +38,7 @@ mod presets;
 mod rotation;
 mod seal;
 mod secret;
+mod secrets;
 mod stores;
 mod vault;
 
@@ -43,10 +49,11 @@ use vault_proto::{
     MESSAGE_LIMIT,
     endpoint::Place,
     v1::{
-        archives_client::ArchivesClient, databases_client::DatabasesClient,
-        documents_client::DocumentsClient, keys_client::KeysClient,
-        maintenance_client::MaintenanceClient, stores_client::StoresClient,
-        vault_client::VaultClient,
+        archives_client::ArchivesClient, blobs_client::BlobsClient,
+        connections_client::ConnectionsClient, databases_client::DatabasesClient,
+        documents_client::DocumentsClient, files_client::FilesClient, keys_client::KeysClient,
+        maintenance_client::MaintenanceClient, secrets_client::SecretsClient,
+        stores_client::StoresClient, vault_client::VaultClient,
     },
 };
 
@@ -54,7 +61,14 @@ pub use archives::{
     ArchiveForm, ArchiveProgress, ArchiveSummary, ArchivedStore, ExportPart, ExportStream,
     FileChunks, Restored,
 };
+pub use attachments::{Attachment, AttachmentContent, attachments, with_attachments, with_content};
 pub use autostart::daemon_program;
+pub use blobs::{
+    Blob, BlobCollection, BlobCollectionProgress, BlobDownload, BlobList, BlobRange,
+    BlobVerification, BlobVerificationProgress, DamagedBlob, ListedBlob, NewBlob, StoredBlob,
+    file_resume_key,
+};
+pub use connections::{Connection, NewConnection};
 pub use databases::{
     BlobColumn, Column, Database, DatabaseChanges, DatabaseCheck, DatabaseCheckStream,
     DatabaseImport, DatabaseImportEvent, DatabaseImportStream, DatabaseOptions, DatabasePart,
@@ -66,6 +80,8 @@ pub use documents::{
     Change, ChangeStream, Document, Head, Heads, Listed, NewDocument, Precondition, Write,
 };
 pub use error::{Error, Refusal};
+pub use fetch::{FetchError, FetchOptions, Fetched, FetchedBody, fetch};
+pub use files::{File, FileDownload, FileList, ListedFile, NewFile};
 pub use import::{ImportItem, ImportProgress, ImportStream, Rejection};
 pub use keys::{DerivedKey, ImportedKey, KeyExport, KeyFile, KeyReset, KeyStatus, MovedKey};
 pub use maintenance::{
@@ -81,8 +97,10 @@ pub use rotation::{
 };
 pub use seal::{OpenWith, SealFor};
 pub use secret::Secret;
+pub use secrets::{NewSecret, SecretInfo, SecretPlace, SecretValue};
 pub use stores::{
-    AdoptFile, Migration, MigrationStream, SizeClass, Store, StoreKind, StoreOptions,
+    AdoptFile, AttachmentPolicy, Migration, MigrationStream, SizeClass, Store, StoreKind,
+    StoreOptions,
 };
 pub use vault::{KeyState, Status};
 
@@ -108,6 +126,10 @@ pub struct Client {
     keys: KeysClient<Channel>,
     archives: ArchivesClient<Channel>,
     stores: StoresClient<Channel>,
+    blobs: BlobsClient<Channel>,
+    files: FilesClient<Channel>,
+    secrets: SecretsClient<Channel>,
+    connections: ConnectionsClient<Channel>,
     documents: DocumentsClient<Channel>,
     databases: DatabasesClient<Channel>,
     maintenance: MaintenanceClient<Channel>,
@@ -137,6 +159,10 @@ impl Client {
             keys: KeysClient::new(channel.clone()),
             archives: ArchivesClient::new(channel.clone()),
             stores: StoresClient::new(channel.clone()).max_encoding_message_size(MESSAGE_LIMIT),
+            blobs: BlobsClient::new(channel.clone()).max_decoding_message_size(MESSAGE_LIMIT),
+            files: FilesClient::new(channel.clone()).max_decoding_message_size(MESSAGE_LIMIT),
+            secrets: SecretsClient::new(channel.clone()),
+            connections: ConnectionsClient::new(channel.clone()),
             documents: DocumentsClient::new(channel.clone())
                 .max_decoding_message_size(MESSAGE_LIMIT),
             databases: DatabasesClient::new(channel.clone())
@@ -159,6 +185,12 @@ impl Client {
             });
         }
         Ok(client)
+    }
+
+    /// A connection for one call that carries a secret. What is sent and received lies in the
+    /// daemon's buffers of a connection until that is closed, and this one is closed with the call.
+    pub(crate) async fn apart(&self) -> Result<Channel, Error> {
+        connect::dial(&self.place.socket).await
     }
 
     /// The folder of the vault.

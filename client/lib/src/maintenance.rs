@@ -1,4 +1,4 @@
-//! The upkeep of databases.
+//! The upkeep of databases and of stores of blobs.
 
 use vault_proto::v1::{
     self, MaintenanceStatusRequest, RunMaintenanceRequest, RunMaintenanceResponse,
@@ -15,6 +15,8 @@ pub enum MaintenanceOperation {
     Checkpoint,
     /// The file without its free pages.
     Vacuum,
+    /// Blobs that nothing has named for long enough are removed.
+    Collect,
 }
 
 impl MaintenanceOperation {
@@ -23,6 +25,7 @@ impl MaintenanceOperation {
             Self::Optimize => v1::MaintenanceOperation::Optimize,
             Self::Checkpoint => v1::MaintenanceOperation::Checkpoint,
             Self::Vacuum => v1::MaintenanceOperation::Vacuum,
+            Self::Collect => v1::MaintenanceOperation::Collect,
         }
     }
 
@@ -32,16 +35,18 @@ impl MaintenanceOperation {
             v1::MaintenanceOperation::Optimize => Some(Self::Optimize),
             v1::MaintenanceOperation::Checkpoint => Some(Self::Checkpoint),
             v1::MaintenanceOperation::Vacuum => Some(Self::Vacuum),
+            v1::MaintenanceOperation::Collect => Some(Self::Collect),
             v1::MaintenanceOperation::Unspecified => None,
         }
     }
 
-    /// `optimize`, `checkpoint` or `vacuum`.
+    /// `optimize`, `checkpoint`, `vacuum` or `collect`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Optimize => "optimize",
             Self::Checkpoint => "checkpoint",
             Self::Vacuum => "vacuum",
+            Self::Collect => "collect",
         }
     }
 }

@@ -15,7 +15,7 @@ pub use apply_error::ApplyError;
 pub use choice::{ChosenStore, PresetChoice};
 pub use name::{NamePattern, Placeholder, PlaceholderForm};
 
-use crate::{BlobColumn, SizeClass};
+use crate::{BlobColumn, SizeClass, StoreKind};
 
 /// The presets that come with this crate, as their files stand.
 const BUILT_IN: [&str; 2] = [
@@ -62,10 +62,22 @@ pub struct PresetStore {
     pub description: String,
     /// Created only where it is asked for.
     pub optional: bool,
-    /// Largest body, or row.
-    pub size_class: SizeClass,
+    /// Largest body, or row; as the kind has it where there is none.
+    pub size_class: Option<SizeClass>,
     /// What it holds.
     pub content: PresetContent,
+}
+
+impl PresetStore {
+    /// The class it is created with.
+    pub fn class(&self) -> SizeClass {
+        self.size_class.unwrap_or(match self.content {
+            PresetContent::Blobs | PresetContent::Files => SizeClass::Any,
+            PresetContent::Documents { .. }
+            | PresetContent::Database(_)
+            | PresetContent::Secrets => SizeClass::Chat,
+        })
+    }
 }
 
 /// What a store of a preset holds.
@@ -78,30 +90,37 @@ pub enum PresetContent {
     },
     /// An encrypted database.
     Database(PresetDatabase),
-    /// A kind that presets may name and this version cannot create.
-    Later {
-        /// The kind.
-        kind: &'static str,
-        /// Ordinary files, never encrypted.
-        plain: bool,
-    },
+    /// Content of any size, under the hash of it.
+    Blobs,
+    /// Ordinary files, never encrypted.
+    Files,
+    /// API keys.
+    Secrets,
 }
 
 impl PresetContent {
-    /// The word for the kind of store.
-    pub const fn kind(&self) -> &'static str {
+    /// The kind of store.
+    pub const fn store_kind(&self) -> StoreKind {
         match self {
-            Self::Documents { .. } => "documents",
-            Self::Database(_) => "database",
-            Self::Later { kind, .. } => kind,
+            Self::Documents { .. } => StoreKind::Documents,
+            Self::Database(_) => StoreKind::Database,
+            Self::Blobs => StoreKind::Blobs,
+            Self::Files => StoreKind::Files,
+            Self::Secrets => StoreKind::Secrets,
         }
+    }
+
+    /// The word for it.
+    pub const fn kind(&self) -> &'static str {
+        self.store_kind().as_str()
     }
 
     /// Ordinary files, never encrypted.
     pub const fn plain(&self) -> bool {
         match self {
-            Self::Documents { plain } | Self::Later { plain, .. } => *plain,
-            Self::Database(_) => false,
+            Self::Documents { plain } => *plain,
+            Self::Files => true,
+            Self::Database(_) | Self::Blobs | Self::Secrets => false,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A secret that the daemon hands out.
+//! A secret that the daemon hands out, or is given.
 
 use std::fmt;
 
@@ -8,9 +8,19 @@ use zeroize::Zeroizing;
 pub struct Secret(Zeroizing<Vec<u8>>);
 
 impl Secret {
+    /// Takes over `bytes`.
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// What a message takes over. Such messages are not zeroed: they go away with the call.
+    pub(crate) fn into_wire(mut self) -> Vec<u8> {
+        std::mem::take(&mut *self.0)
+    }
+
     /// None where the wire brought nothing.
     pub(crate) fn received(bytes: Vec<u8>) -> Option<Self> {
-        (!bytes.is_empty()).then(|| Self(Zeroizing::new(bytes)))
+        (!bytes.is_empty()).then(|| Self::new(bytes))
     }
 
     /// The bytes.

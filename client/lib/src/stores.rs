@@ -5,9 +5,9 @@ use tokio_stream::wrappers::ReceiverStream;
 use vault_proto::{
     CHUNK_LIMIT,
     v1::{
-        self, AdoptStoreRequest, CreateStoreRequest, ListStoresRequest, MigrateStoreRequest,
-        MigrateStoreResponse, RemoveStoreRequest,
-        adopt_store_request::{File, Part},
+        self, AdoptStoreRequest, ConfigureStoreRequest, CreateStoreRequest, ListStoresRequest,
+        MigrateStoreRequest, MigrateStoreResponse, RemoveStoreRequest,
+        adopt_store_request::{File, Finish, Part},
     },
 };
 
@@ -30,6 +30,8 @@ pub enum SizeClass {
     Voice,
     /// 200 MiB.
     Download,
+    /// Whatever fits on the disk: for blobs and files only.
+    Any,
 }
 
 impl SizeClass {
@@ -41,6 +43,7 @@ impl SizeClass {
             Self::Image => v1::SizeClass::Image,
             Self::Voice => v1::SizeClass::Voice,
             Self::Download => v1::SizeClass::Download,
+            Self::Any => v1::SizeClass::Any,
         }
     }
 
@@ -52,6 +55,7 @@ impl SizeClass {
             v1::SizeClass::Image => Self::Image,
             v1::SizeClass::Voice => Self::Voice,
             v1::SizeClass::Download => Self::Download,
+            v1::SizeClass::Any => Self::Any,
         }
     }
 
@@ -64,6 +68,7 @@ impl SizeClass {
             Self::Image => "image",
             Self::Voice => "voice",
             Self::Download => "download",
+            Self::Any => "any",
         }
     }
 }
@@ -76,26 +81,88 @@ pub enum StoreKind {
     Documents,
     /// An SQL database.
     Database,
+    /// Content of any size, under the hash of it.
+    Blobs,
+    /// Ordinary files, never encrypted.
+    Files,
+    /// API keys.
+    Secrets,
 }
 
 impl StoreKind {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Documents => "documents",
+            Self::Database => "database",
+            Self::Blobs => "blobs",
+            Self::Files => "files",
+            Self::Secrets => "secrets",
+        }
+    }
+
     const fn wire(self) -> v1::StoreKind {
         match self {
             Self::Documents => v1::StoreKind::Documents,
             Self::Database => v1::StoreKind::Database,
+            Self::Blobs => v1::StoreKind::Blobs,
+            Self::Files => v1::StoreKind::Files,
+            Self::Secrets => v1::StoreKind::Secrets,
+        }
+    }
+}
+
+/// What becomes of the attachments of a store's documents. Thresholds are in bytes: what has as many
+/// or more becomes a blob.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AttachmentPolicy {
+    /// The store of blobs that takes them; empty for the one by default.
+    pub blobs: String,
+    /// Of images; the default where there is none, as below.
+    pub image_bytes: Option<u64>,
+    /// Of whatever is none of the others.
+    pub document_bytes: Option<u64>,
+    /// Of videos.
+    pub video_bytes: Option<u64>,
+    /// Of recordings.
+    pub audio_bytes: Option<u64>,
+}
+
+impl AttachmentPolicy {
+    fn wire(self) -> v1::AttachmentPolicy {
+        v1::AttachmentPolicy {
+            blobs: self.blobs,
+            image_bytes: self.image_bytes,
+            document_bytes: self.document_bytes,
+            video_bytes: self.video_bytes,
+            audio_bytes: self.audio_bytes,
+        }
+    }
+}
+
+impl From<v1::AttachmentPolicy> for AttachmentPolicy {
+    fn from(policy: v1::AttachmentPolicy) -> Self {
+        Self {
+            blobs: policy.blobs,
+            image_bytes: policy.image_bytes,
+            document_bytes: policy.document_bytes,
+            video_bytes: policy.video_bytes,
+            audio_bytes: policy.audio_bytes,
         }
     }
 }
 
 /// How a new store is to be.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct StoreOptions {
     /// What it holds.
     pub kind: StoreKind,
     /// Ordinary files, never encrypted.
     pub plain: bool,
-    /// Largest body.
-    pub size_class: SizeClass,
+    /// Largest body; as the kind has it by default where there is none.
+    pub size_class: Option<SizeClass>,
+    /// For documents: what becomes of their attachments.
+    pub attachments: Option<AttachmentPolicy>,
 }
 
 /// A store as it is.
@@ -103,7 +170,7 @@ pub struct StoreOptions {
 pub struct Store {
     /// Its name.
     pub name: String,
-    /// `documents` or `database`.
+    /// `documents`, `database`, `blobs`, `files` or `secrets`.
     pub kind: &'static str,
     /// Ordinary files, never encrypted.
     pub plain: bool,
@@ -119,6 +186,8 @@ pub struct Store {
     pub awaiting_migration: u64,
     /// Why it, or a part of it, cannot be read; empty where it can.
     pub damaged: String,
+    /// Of a store of documents, with every threshold in force.
+    pub attachments: Option<AttachmentPolicy>,
 }
 
 impl From<v1::Store> for Store {
@@ -127,6 +196,9 @@ impl From<v1::Store> for Store {
             kind: match store.kind() {
                 v1::StoreKind::Documents => "documents",
                 v1::StoreKind::Database => "database",
+                v1::StoreKind::Blobs => "blobs",
+                v1::StoreKind::Files => "files",
+                v1::StoreKind::Secrets => "secrets",
                 v1::StoreKind::Unspecified => "unknown",
             },
             name: store.name,
@@ -137,6 +209,7 @@ impl From<v1::Store> for Store {
             revision: store.revision,
             awaiting_migration: store.awaiting_migration,
             damaged: store.damaged,
+            attachments: store.attachments.map(AttachmentPolicy::from),
         }
     }
 }
@@ -182,7 +255,11 @@ impl Client {
             name: name.to_owned(),
             kind: options.kind.wire().into(),
             plain: options.plain,
-            size_class: options.size_class.wire().into(),
+            size_class: options
+                .size_class
+                .map_or(v1::SizeClass::Unspecified, SizeClass::wire)
+                .into(),
+            attachments: options.attachments.clone().map(AttachmentPolicy::wire),
         };
         let response = self.stores.clone().create(request).await?.into_inner();
         Ok(response.store.unwrap_or_default().into())
@@ -197,6 +274,20 @@ impl Client {
             .await?
             .into_inner();
         Ok(response.stores.into_iter().map(Store::from).collect())
+    }
+
+    /// Changes what becomes of the attachments of a store of documents, from the next write on.
+    pub async fn configure_store(
+        &self,
+        name: &str,
+        attachments: AttachmentPolicy,
+    ) -> Result<Store, Error> {
+        let request = ConfigureStoreRequest {
+            name: name.to_owned(),
+            attachments: Some(attachments.wire()),
+        };
+        let response = self.stores.clone().configure(request).await?.into_inner();
+        Ok(response.store.unwrap_or_default().into())
     }
 
     /// Deletes a store and all that is in it.
@@ -239,6 +330,7 @@ impl Client {
                     }
                 }
             }
+            let _ = send(Part::Finish(Finish {})).await;
             Ok(())
         };
         let mut stores = self.stores.clone();

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use vault_proto::v1::{self, InitRequest, LockRequest, StatusRequest, UnlockRequest};
 
-use crate::{Client, Error};
+use crate::{Client, Error, SecretPlace};
 
 /// Where the storage key stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -105,6 +105,10 @@ pub struct Status {
     pub ephemeral: bool,
     /// Core dumps and debuggers of the same user are kept out.
     pub non_dumpable: bool,
+    /// Where the values of secrets go; unknown unless open.
+    pub secret_place: SecretPlace,
+    /// How many secrets are listed; 0 unless open.
+    pub secrets: u64,
 }
 
 pub(crate) fn millis(time: Option<prost_types::Timestamp>) -> i64 {
@@ -124,6 +128,7 @@ impl Client {
             .into_inner();
         Ok(Status {
             key_state: status.key_state().into(),
+            secret_place: SecretPlace::received(status.secret_place()),
             version: status.version,
             pid: status.pid,
             data_root: status.data_root.into(),
@@ -137,6 +142,7 @@ impl Client {
             started_ms: millis(status.started),
             ephemeral: status.ephemeral,
             non_dumpable: status.non_dumpable,
+            secrets: status.secrets,
         })
     }
 

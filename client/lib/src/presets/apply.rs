@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 
 use super::{ApplyError, ChosenStore, PresetContent, PresetDatabase};
-use crate::{BlobColumn, Client, DatabaseChanges, DatabaseOptions, Error, StoreKind, StoreOptions};
+use crate::{BlobColumn, Client, DatabaseChanges, DatabaseOptions, Error, StoreOptions};
 
 /// What became of a store.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -54,14 +54,13 @@ impl PresetApplication {
         };
         let name = &task.chosen.name;
         let (schema, declared) = match &task.chosen.store.content {
-            PresetContent::Documents { plain } => {
-                self.documents(&task, *plain)
+            PresetContent::Database(database) => self.database(&task, database).await?,
+            content => {
+                self.other(&task, content)
                     .await
                     .map_err(ApplyError::at(name))?;
                 (None, Vec::new())
             }
-            PresetContent::Database(database) => self.database(&task, database).await?,
-            PresetContent::Later { kind, .. } => return Err(ApplyError::kind_missing(name, kind)),
         };
         Ok(Some(AppliedStore {
             kind: task.chosen.store.content.kind(),
@@ -72,13 +71,14 @@ impl PresetApplication {
         }))
     }
 
-    async fn documents(&self, task: &Task, plain: bool) -> Result<(), Error> {
+    /// A store of any kind but a database.
+    async fn other(&self, task: &Task, content: &PresetContent) -> Result<(), Error> {
         if !task.there {
-            let size_class = task.chosen.store.size_class;
             let options = StoreOptions {
-                kind: StoreKind::Documents,
-                plain,
-                size_class,
+                kind: content.store_kind(),
+                plain: content.plain(),
+                size_class: task.chosen.store.size_class,
+                attachments: None,
             };
             let name = &task.chosen.name;
             self.client.create_store(name, &options).await?;
@@ -114,7 +114,7 @@ impl PresetApplication {
 
     async fn create(&self, task: &Task, wanted: &PresetDatabase) -> Result<(), Error> {
         let options = DatabaseOptions {
-            size_class: task.chosen.store.size_class,
+            size_class: task.chosen.store.size_class.unwrap_or_default(),
             without_maintenance: !wanted.maintenance,
             // Declared once the schema has shown that they exist.
             blob_columns: Vec::new(),

@@ -51,7 +51,7 @@ struct StoreEntry {
     #[serde(default)]
     plain: Option<Spanned<bool>>,
     #[serde(default)]
-    size_class: SizeClass,
+    size_class: Option<SizeClass>,
     #[serde(default)]
     optional: bool,
     #[serde(default)]
@@ -193,13 +193,17 @@ fn store(entry: StoreEntry) -> Result<PresetStore, Unfit> {
 
 fn content(entry: StoreEntry) -> Result<PresetContent, Unfit> {
     let plain = entry.plain.as_ref().is_some_and(|plain| *plain.get_ref());
-    let later = |kind| PresetContent::Later { kind, plain };
+    if let Some(place) = &entry.plain
+        && let Some(rule) = misplaced(entry.kind, plain)
+    {
+        return unfit(place, rule);
+    }
     let content = match entry.kind {
         Kind::Database => return database(entry).map(PresetContent::Database),
         Kind::Documents => PresetContent::Documents { plain },
-        Kind::Blobs => later("blobs"),
-        Kind::Files => later("files"),
-        Kind::Secrets => later("secrets"),
+        Kind::Blobs => PresetContent::Blobs,
+        Kind::Files => PresetContent::Files,
+        Kind::Secrets => PresetContent::Secrets,
     };
     let places = [
         ("steps", entry.steps.map(|value| value.span())),
@@ -213,6 +217,16 @@ fn content(entry: StoreEntry) -> Result<PresetContent, Unfit> {
         }
     }
     Ok(content)
+}
+
+/// What `plain` cannot say of a kind.
+const fn misplaced(kind: Kind, plain: bool) -> Option<&'static str> {
+    match (kind, plain) {
+        (Kind::Files, false) => Some("files are never encrypted: `plain = false` is not for them"),
+        (Kind::Blobs, true) => Some("blobs are always encrypted: `plain` is not for them"),
+        (Kind::Secrets, true) => Some("secrets are never plain: `plain` is not for them"),
+        _ => None,
+    }
 }
 
 fn database(entry: StoreEntry) -> Result<PresetDatabase, Unfit> {

@@ -18,7 +18,6 @@ impl Client {
         &self,
         chosen: Vec<ChosenStore>,
     ) -> Result<PresetApplication, ApplyError> {
-        check_kinds(&chosen)?;
         let there = self.there(&chosen).await?;
         let mut declared = self.declared_columns(&chosen).await?;
         let mut tasks = VecDeque::new();
@@ -107,16 +106,6 @@ impl Client {
         }
         Ok(version)
     }
-}
-
-/// Makes sure that there are stores of every kind the preset names.
-fn check_kinds(chosen: &[ChosenStore]) -> Result<(), ApplyError> {
-    for ChosenStore { name, store } in chosen {
-        if let PresetContent::Later { kind, .. } = store.content {
-            return Err(ApplyError::kind_missing(name, kind));
-        }
-    }
-    Ok(())
 }
 
 fn described((kind, plain): (&str, bool)) -> String {

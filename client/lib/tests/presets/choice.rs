@@ -25,7 +25,7 @@ fn names(preset: &Preset, values: &[(&str, &str)], with: &[&str]) -> Result<Vec<
 fn a_store_with_a_placeholder_is_created_for_each_value() {
     let assistant = built_in("assistant");
     let without = names(&assistant, &[], &[]).expect("fit");
-    assert_eq!(without.len(), 14);
+    assert_eq!(without.len(), 15);
     assert!(without.iter().all(|name| name.starts_with("assistant/")));
     let values = [
         ("plugin", "com.example.b"),

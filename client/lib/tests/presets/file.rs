@@ -1,6 +1,6 @@
 //! Reading the files of presets, fit and unfit.
 
-use vault_client::{Preset, PresetContent, PresetError, SizeClass};
+use vault_client::{Preset, PresetError, SizeClass};
 
 use crate::{built_in, design};
 
@@ -14,7 +14,8 @@ fn the_presets_that_come_along_hold_what_they_promise() {
     let assistant = built_in("assistant");
     for store in &assistant.stores {
         let name = store.name.as_str();
-        let protected = matches!(store.content, PresetContent::Database(_));
+        // Of what it keeps under refs and in tables nothing is plain; of the rest everything.
+        let protected = matches!(store.content.kind(), "database" | "blobs");
         assert_eq!(store.content.plain(), !protected, "{name}");
         let of_a_plugin = name.starts_with("plugins/");
         if let Some(design) = design(store) {
@@ -26,21 +27,24 @@ fn the_presets_that_come_along_hold_what_they_promise() {
     let chat = built_in("chat");
     let stores = chat.stores.iter().map(|store| {
         let name = store.name.as_str().trim_start_matches("chat/");
-        (name, store.content.plain(), store.size_class)
+        let kind = store.content.kind();
+        // What people browse is plain, and nothing else.
+        assert_eq!(store.content.plain(), kind == "files", "{name}");
+        (name, kind, store.size_class)
     });
     assert_eq!(
         stores.collect::<Vec<_>>(),
         [
-            ("conversations", false, SizeClass::Chat),
-            ("drafts", false, SizeClass::Card),
-            ("connections", false, SizeClass::Auth),
-            ("image-connections", false, SizeClass::Auth),
-            ("generated-images", false, SizeClass::Image),
-            ("voice-samples", false, SizeClass::Voice),
-            ("characters", true, SizeClass::Card),
-            ("personas", true, SizeClass::Card),
-            ("attachments", true, SizeClass::Image),
-            ("models", true, SizeClass::Download),
+            ("conversations", "documents", Some(SizeClass::Chat)),
+            ("drafts", "documents", Some(SizeClass::Card)),
+            ("connections", "documents", Some(SizeClass::Auth)),
+            ("image-connections", "documents", Some(SizeClass::Auth)),
+            ("generated-images", "blobs", Some(SizeClass::Image)),
+            ("voice-samples", "blobs", Some(SizeClass::Voice)),
+            ("characters", "files", Some(SizeClass::Card)),
+            ("personas", "files", Some(SizeClass::Card)),
+            ("attachments", "files", Some(SizeClass::Image)),
+            ("models", "files", Some(SizeClass::Download)),
         ]
     );
 }
@@ -58,14 +62,12 @@ fn the_example_of_the_reference_is_a_preset() {
 #[test]
 fn kinds_to_come_are_known_by_name() {
     for kind in ["blobs", "files", "secrets"] {
-        let text = format!(
-            "name = 'a'\ndescription = ''\n[[store]]\nname = 'x'\nkind = '{kind}'\nplain = true"
-        );
-        let preset = Preset::parse(&text).expect("fit");
-        let PresetContent::Later { kind: found, plain } = &preset.stores[0].content else {
-            panic!("{kind} is there already");
-        };
-        assert_eq!((*found, *plain), (kind, true));
+        let preset = Preset::parse(&store(&format!("kind = '{kind}'"))).expect("fit");
+        let content = &preset.stores[0].content;
+        assert_eq!((content.kind(), content.plain()), (kind, kind == "files"));
+        let plain = kind != "files";
+        let text = store(&format!("kind = '{kind}'\nplain = {plain}"));
+        assert_unfit(&text, 6, "`plain");
     }
 }
 

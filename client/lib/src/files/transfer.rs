@@ -1,0 +1,198 @@
+//! Files on their way in and out, of any size.
+
+use std::io;
+
+use bytes::{Bytes, BytesMut};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _},
+    sync::mpsc,
+};
+use tokio_stream::wrappers::ReceiverStream;
+use vault_proto::{
+    CHUNK_LIMIT, UNARY_BODY_LIMIT,
+    v1::{
+        DownloadFileRequest, DownloadFileResponse, PutFileRequest, UploadFileRequest,
+        download_file_response, upload_file_request,
+    },
+};
+
+use super::File;
+use crate::{BlobRange, Client, Error, feed::fed};
+
+/// Chunks that wait to be sent.
+const DEPTH: usize = 4;
+
+/// How a file is to be put.
+#[derive(Clone, Debug, Default)]
+pub struct NewFile {
+    /// Its name.
+    pub name: String,
+    /// Bytes of the content, where they are known: what is over the limit is refused at once then.
+    pub size: Option<u64>,
+    /// Refuse to replace one that is there.
+    pub create: bool,
+}
+
+/// A file being read.
+pub struct FileDownload {
+    file: File,
+    stream: tonic::Streaming<DownloadFileResponse>,
+    size: u64,
+    left: u64,
+}
+
+impl FileDownload {
+    /// What is known of the file.
+    pub const fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Bytes that come in all: of the file, or of the range that was asked for.
+    pub const fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The next bytes; `None` at the end, which is reached only if all of them came.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        while let Some(message) = self.stream.message().await? {
+            // A part of a later version is passed over.
+            if let Some(download_file_response::Part::Chunk(chunk)) = message.part {
+                let left = self.left.checked_sub(chunk.len() as u64);
+                self.left = left.ok_or_else(incomplete)?;
+                return Ok(Some(chunk));
+            }
+        }
+        if self.left > 0 {
+            return Err(incomplete());
+        }
+        Ok(None)
+    }
+}
+
+fn incomplete() -> Error {
+    Error::Local("the file came incomplete".to_owned())
+}
+
+impl Client {
+    /// Durably puts whatever a source gives under a name, in place of what is there. `progress` is
+    /// told how many bytes have been sent. Creates a store that is not there.
+    ///
+    /// Dropped, or where the source fails, it leaves nothing.
+    pub async fn put_file(
+        &self,
+        store: &str,
+        new: NewFile,
+        mut source: impl AsyncRead + Unpin,
+        mut progress: impl FnMut(u64),
+    ) -> Result<File, Error> {
+        let beginning = read(&mut source, UNARY_BODY_LIMIT).await;
+        let beginning = beginning.map_err(|error| unreadable(&error))?;
+        if beginning.len() < UNARY_BODY_LIMIT {
+            let size = beginning.len() as u64;
+            if new.size.is_some_and(|announced| announced != size) {
+                return Err(Error::Local(
+                    "the source was changed while it was read: try again".to_owned(),
+                ));
+            }
+            let request = PutFileRequest {
+                store: store.to_owned(),
+                name: new.name,
+                content: beginning,
+                create: new.create,
+            };
+            let response = self.files.clone().put(request).await?.into_inner();
+            progress(size);
+            return Ok(response.file.unwrap_or_default().into());
+        }
+        self.upload_file(store, new, beginning, source, progress)
+            .await
+    }
+
+    async fn upload_file(
+        &self,
+        store: &str,
+        new: NewFile,
+        mut beginning: Bytes,
+        mut source: impl AsyncRead + Unpin,
+        mut progress: impl FnMut(u64),
+    ) -> Result<File, Error> {
+        use upload_file_request::{Finish, Part, Start};
+
+        let (sender, receiver) = mpsc::channel(DEPTH);
+        let start = Part::Start(Start {
+            store: store.to_owned(),
+            name: new.name,
+            size: new.size,
+            create: new.create,
+        });
+        let feed = async {
+            let send = async |part| sender.send(UploadFileRequest { part: Some(part) }).await;
+            // Where nobody takes any more, the answer says why.
+            if send(start).await.is_err() {
+                return Ok(());
+            }
+            let mut bytes = 0;
+            loop {
+                let chunk = if beginning.is_empty() {
+                    read(&mut source, CHUNK_LIMIT).await?
+                } else {
+                    beginning.split_to(CHUNK_LIMIT.min(beginning.len()))
+                };
+                if chunk.is_empty() {
+                    break;
+                }
+                bytes += chunk.len() as u64;
+                if send(Part::Chunk(chunk)).await.is_err() {
+                    return Ok(());
+                }
+                progress(bytes);
+            }
+            let _ = send(Part::Finish(Finish {})).await;
+            Ok(())
+        };
+        let mut files = self.files.clone();
+        let call = files.upload(ReceiverStream::new(receiver));
+        Ok(fed(feed, call).await?.file.unwrap_or_default().into())
+    }
+
+    /// Begins to read a file, or a part of it. A range that begins behind the end is refused.
+    pub async fn download_file(
+        &self,
+        store: &str,
+        name: &str,
+        range: BlobRange,
+    ) -> Result<FileDownload, Error> {
+        let request = DownloadFileRequest {
+            store: store.to_owned(),
+            name: name.to_owned(),
+            offset: range.offset,
+            length: range.length,
+        };
+        let mut stream = self.files.clone().download(request).await?.into_inner();
+        let first = stream.message().await?.and_then(|message| message.part);
+        let Some(download_file_response::Part::File(file)) = first else {
+            return Err(incomplete());
+        };
+        let file = File::from(file);
+        let rest = file.size.saturating_sub(range.offset);
+        let size = range.length.map_or(rest, |length| length.min(rest));
+        Ok(FileDownload {
+            file,
+            stream,
+            size,
+            left: size,
+        })
+    }
+}
+
+fn unreadable(error: &io::Error) -> Error {
+    Error::Local(format!("the source cannot be read: {error}"))
+}
+
+/// So many bytes, or what there is to the end.
+async fn read(source: &mut (impl AsyncRead + Unpin), limit: usize) -> io::Result<Bytes> {
+    let mut read = BytesMut::with_capacity(limit.min(CHUNK_LIMIT));
+    let mut source = source.take(limit as u64);
+    while source.read_buf(&mut read).await? > 0 {}
+    Ok(read.freeze())
+}
