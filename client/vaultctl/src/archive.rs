@@ -254,6 +254,7 @@ pub(crate) fn as_json(summary: &ArchiveSummary) -> serde_json::Value {
         "stores": stores.collect::<Vec<_>>(),
         "objects": summary.objects,
         "bytes": summary.bytes,
+        "secrets_left_out": summary.secrets_left_out,
         "manifest_sha256": data_encoding::HEXLOWER.encode(&summary.manifest_sha256),
     })
 }
@@ -266,6 +267,16 @@ pub(crate) fn describe(summary: &ArchiveSummary) -> String {
         output::count(summary.stores.len() as u64, "store"),
         output::size(summary.bytes)
     )
+}
+
+/// Says of how many secrets an archive holds the name and not the value.
+pub(crate) fn tell_what_is_left_out(summary: &ArchiveSummary) {
+    if summary.secrets_left_out > 0 {
+        eprintln!(
+            "It holds {} without the value; --with-secrets takes values along.",
+            output::count(summary.secrets_left_out, "secret")
+        );
+    }
 }
 
 /// Says what was written; `verb` as in "exported".
@@ -281,6 +292,7 @@ pub(crate) fn report(
         json["verified"] = written.verified.into();
         return output::json(&json);
     }
+    tell_what_is_left_out(&written.summary);
     let text = format!("{verb} {}", describe(&written.summary));
     if path == Path::new("-") {
         eprintln!("{text}");

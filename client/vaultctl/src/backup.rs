@@ -21,6 +21,9 @@ pub(crate) struct Backup {
     verb: Option<Verb>,
     #[command(flatten)]
     new: New,
+    /// Take the values of secrets along, which lie in the keyring otherwise
+    #[arg(long)]
+    with_secrets: bool,
 }
 
 #[derive(clap::Subcommand, Debug)]
@@ -57,14 +60,17 @@ impl Backup {
     pub(crate) async fn run(self, context: &Context) -> Result<(), Failure> {
         match self.verb {
             Some(Verb::Verify(verify)) => verify.run(context).await,
-            None => self.new.run(context, What::Vault).await,
+            None => {
+                let with_secrets = self.with_secrets;
+                self.new.run(context, What::Vault { with_secrets }).await
+            }
         }
     }
 }
 
 /// What a backup is of.
 pub(crate) enum What<'a> {
-    Vault,
+    Vault { with_secrets: bool },
     Database(&'a str),
 }
 
@@ -86,9 +92,9 @@ impl New {
         };
         let export = async {
             match what {
-                What::Vault => {
+                What::Vault { with_secrets } => {
                     client
-                        .export_archive(ArchiveForm::Sealed(seal.wire()))
+                        .export_archive(ArchiveForm::Sealed(seal.wire()), with_secrets)
                         .await
                 }
                 What::Database(name) => client.backup_database(name, seal.wire()).await,
@@ -131,6 +137,8 @@ impl Verify {
             archive::describe(&summary),
             output::printable(&summary.vault_id),
             output::time(summary.created_ms)
-        ))
+        ))?;
+        archive::tell_what_is_left_out(&summary);
+        Ok(())
     }
 }

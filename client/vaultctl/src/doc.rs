@@ -1,5 +1,8 @@
 //! `vaultctl doc ...`.
 
+mod attach;
+mod attachments;
+
 use std::{
     collections::BTreeMap,
     io::{IsTerminal as _, Read as _},
@@ -53,6 +56,10 @@ pub(crate) struct Put {
     /// A label, kept sealed beside the body
     #[arg(long = "label", value_name = "NAME=VALUE", value_parser = parse_label)]
     labels: Vec<(String, String)>,
+    /// Attach a file, of kind image, document, video or audio; may be given several times. The body
+    /// must be a JSON object
+    #[arg(long, value_name = "FILE[:KIND]", value_parser = attach::Attach::parse)]
+    attach: Vec<attach::Attach>,
 }
 
 fn parse_label(text: &str) -> Result<(String, String), String> {
@@ -65,6 +72,12 @@ fn parse_label(text: &str) -> Result<(String, String), String> {
 pub(crate) struct Get {
     store: String,
     id: String,
+    /// Write its attachments to this folder, instead of printing the body
+    #[arg(long, value_name = "DIR", conflicts_with = "inline")]
+    attachments: Option<PathBuf>,
+    /// Print the body with the content of every attachment in it, in base64
+    #[arg(long)]
+    inline: bool,
 }
 
 #[derive(clap::Args, Debug)]
@@ -161,9 +174,10 @@ impl Put {
             (None, false, true) => Precondition::Present,
             (None, false, false) => Precondition::None,
         };
+        let body = read(self.file.as_deref())?;
         let document = NewDocument {
             id: self.id,
-            body: read(self.file.as_deref())?,
+            body: attach::attach(client, &self.store, body, &self.attach).await?,
             content_type: self.content_type,
             labels: self.labels.into_iter().collect::<BTreeMap<_, _>>(),
             precondition,
@@ -201,7 +215,14 @@ impl<'a> WithBody<'a> {
 
 impl Get {
     async fn run(self, context: &Context, client: &Client) -> Result<(), Failure> {
-        let document = client.get(&self.store, &self.id).await?;
+        let mut document = client.get(&self.store, &self.id).await?;
+        if let Some(folder) = &self.attachments {
+            let (store, body) = (&self.store, &document.body);
+            return attachments::write_all(context, client, store, body, folder).await;
+        }
+        if self.inline {
+            document.body = attachments::inline(client, &self.store, &document.body).await?;
+        }
         if context.json() {
             return output::json(&WithBody::new(&document.head, &document.body));
         }

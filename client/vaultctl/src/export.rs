@@ -19,6 +19,9 @@ pub(crate) struct Export {
     /// Say that it is meant: everything in the file can be read by anyone who gets it
     #[arg(long)]
     plaintext: bool,
+    /// Take the values of secrets along, too
+    #[arg(long)]
+    with_secrets: bool,
     /// Replace a file that is there already
     #[arg(long)]
     force: bool,
@@ -41,7 +44,7 @@ impl Export {
             "no file was written",
             archive::write(
                 &client,
-                client.export_archive(ArchiveForm::Plaintext { zstd }),
+                client.export_archive(ArchiveForm::Plaintext { zstd }, self.with_secrets),
                 target,
                 Proof::Plain,
             ),

@@ -54,6 +54,11 @@ impl Failure {
         }
     }
 
+    /// With an exit code of its own, where a convention gives one.
+    pub(crate) fn with_code(self, code: u8) -> Self {
+        Self { code, ..self }
+    }
+
     /// With more to say.
     pub(crate) fn with(self, more: &str) -> Self {
         Self {
@@ -87,7 +92,7 @@ impl From<Error> for Failure {
             Error::ForeignServer { .. } => 4,
             Error::OtherVault { .. } | Error::Local(_) => 1,
             Error::Refused(refusal) => match refusal.reason.as_str() {
-                "NOT_FOUND" | "NO_ROTATION" => 3,
+                "NOT_FOUND" | "NO_ROTATION" | "BLOB_MISSING" | "SECRET_VALUE_MISSING" => 3,
                 "LOCKED"
                 | "KEYRING_LOCKED"
                 | "KEYRING_UNAVAILABLE"
@@ -105,7 +110,7 @@ impl From<Error> for Failure {
                 // The connection broke: the daemon is gone.
                 "" => 6,
                 "REVISION_CONFLICT" | "REVISION_GONE" | "ALREADY_EXISTS" | "ROTATION_RUNNING"
-                | "DATABASE_BUSY" | "TRANSACTION_ENDED" | "SCHEMA_NEWER" => 5,
+                | "DATABASE_BUSY" | "TRANSACTION_ENDED" | "SCHEMA_NEWER" | "IN_USE" => 5,
                 "INVALID_ID" | "INVALID_ARGUMENT" | "UNFIT_SECRET" => 2,
                 _ => 1,
             },
@@ -142,6 +147,9 @@ mod tests {
             ("UNFIT_SECRET", 2),
             ("NOT_FOUND", 3),
             ("NO_ROTATION", 3),
+            ("BLOB_MISSING", 3),
+            ("SECRET_VALUE_MISSING", 3),
+            ("IN_USE", 5),
             ("LOCKED", 4),
             ("RATE_LIMITED", 4),
             ("MASTER_NEEDED", 4),

@@ -1,28 +1,43 @@
-//! `vaultctl import`: streams any amount of JSON into a store with flat memory, taking what is
-//! good and naming what is not.
+//! `vaultctl import`: streams any amount of JSON into a store with flat memory, or folders of any
+//! content into one of files or blobs, taking what is good and naming what is not.
 
+mod content;
+mod folder;
 mod source;
 
 use std::path::PathBuf;
 
 use indicatif::ProgressBar;
 use tokio::sync::mpsc;
-use vault_client::{Client, ImportItem};
+use vault_client::{Client, ImportItem, StoreKind, StoreOptions};
 
 use crate::{bar, context::Context, failure::Failure, output};
+use content::Walked;
+use folder::Content;
 use source::{Found, Source};
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Import {
     /// The store, created when absent
     store: String,
-    /// Folders of *.json files, or files: an object of id to document, an array, JSON Lines;
-    /// `-` is standard input
+    /// Into documents: folders of *.json files, or files: an object of id to document, an array,
+    /// JSON Lines; `-` is standard input. Into files or blobs: folders and files of any content
     #[arg(required = true)]
     paths: Vec<PathBuf>,
+    /// What the store holds, where it is absent
+    #[arg(long, value_enum, value_name = "KIND", default_value_t = Kind::Documents)]
+    kind: Kind,
     /// The member of each document that holds its id, for arrays and JSON Lines
     #[arg(long, value_name = "FIELD")]
     id_field: Option<String>,
+}
+
+/// What an import can go into.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Documents,
+    Files,
+    Blobs,
 }
 
 /// How an import ended.
@@ -30,8 +45,29 @@ pub(crate) struct Summary {
     pub(crate) imported: u64,
     pub(crate) unchanged: u64,
     pub(crate) rejected: Vec<String>,
+    /// What is not imported by design, such as links.
+    pub(crate) skipped: Vec<String>,
     /// What stopped a source before its end.
     pub(crate) broken: Vec<String>,
+}
+
+impl Summary {
+    fn print(&self, context: &Context) -> Result<(), Failure> {
+        if context.json() {
+            return output::json(&serde_json::json!({
+                "imported": self.imported,
+                "unchanged": self.unchanged,
+                "rejected": self.rejected,
+                "skipped": self.skipped,
+                "broken": self.broken,
+            }));
+        }
+        output::line(&format!("imported {}", self.imported))?;
+        if self.unchanged > 0 {
+            output::line(&format!("unchanged {}", self.unchanged))?;
+        }
+        Ok(())
+    }
 }
 
 /// Items on their way to the daemon: few, since each holds a document.
@@ -40,26 +76,21 @@ const DEPTH: usize = 64;
 impl Import {
     pub(crate) async fn run(self, context: &Context) -> Result<(), Failure> {
         let client = context.open().await?;
-        let total = self.paths.iter().map(|path| source::len(path)).sum();
-        let bar = bar::bytes(total, "importing");
-        let summary = import(&client, &self.store, self.paths, self.id_field, &bar).await;
-        bar.finish_and_clear();
-        let summary = summary?;
+        let kind = self.kind(&client).await?;
+        let summary = match kind {
+            Kind::Documents => self.documents(&client).await?,
+            Kind::Files => self.content(context, &client, Content::Files).await?,
+            Kind::Blobs => self.content(context, &client, Content::Blobs).await?,
+        };
+        for skipped in &summary.skipped {
+            eprintln!("skipped: {}", output::printable(skipped));
+        }
         for problem in summary.rejected.iter().chain(&summary.broken) {
             eprintln!("rejected: {}", output::printable(problem));
         }
-        if context.json() {
-            output::json(&serde_json::json!({
-                "imported": summary.imported,
-                "unchanged": summary.unchanged,
-                "rejected": summary.rejected,
-                "broken": summary.broken,
-            }))?;
-        } else {
-            output::line(&format!("imported {}", summary.imported))?;
-            if summary.unchanged > 0 {
-                output::line(&format!("unchanged {}", summary.unchanged))?;
-            }
+        // Of blobs, each was printed with its path then.
+        if !(context.json() && kind == Kind::Blobs) {
+            summary.print(context)?;
         }
         let failed = summary.rejected.len() + summary.broken.len();
         if failed > 0 {
@@ -68,6 +99,76 @@ impl Import {
             )));
         }
         Ok(())
+    }
+
+    /// What the store holds: as it is, or as it is to be.
+    async fn kind(&self, client: &Client) -> Result<Kind, Failure> {
+        let stores = client.stores().await?;
+        let there = stores.iter().find(|store| store.name == self.store);
+        let kind = match there.map(|store| store.kind) {
+            None => return self.created(client).await,
+            Some("documents") => Kind::Documents,
+            Some("files") => Kind::Files,
+            Some("blobs") => Kind::Blobs,
+            Some(other) => {
+                let text = format!(
+                    "store `{}` holds {other}: nothing is imported into it",
+                    self.store
+                );
+                return Err(Failure::usage(text));
+            }
+        };
+        if self.kind != Kind::Documents && self.kind != kind {
+            let text = format!("store `{}` is there and is not of this kind", self.store);
+            return Err(Failure::conflict(text));
+        }
+        Ok(kind)
+    }
+
+    async fn created(&self, client: &Client) -> Result<Kind, Failure> {
+        let kind = match self.kind {
+            // With the first document.
+            Kind::Documents => return Ok(self.kind),
+            Kind::Files => StoreKind::Files,
+            Kind::Blobs => StoreKind::Blobs,
+        };
+        let options = StoreOptions {
+            kind,
+            ..StoreOptions::default()
+        };
+        client.create_store(&self.store, &options).await?;
+        Ok(self.kind)
+    }
+
+    async fn documents(self, client: &Client) -> Result<Summary, Failure> {
+        let total = self.paths.iter().map(|path| source::len(path)).sum();
+        let bar = bar::bytes(total, "importing");
+        let summary = import(client, &self.store, self.paths, self.id_field, &bar).await;
+        bar.finish_and_clear();
+        summary
+    }
+
+    async fn content(
+        self,
+        context: &Context,
+        client: &Client,
+        what: Content,
+    ) -> Result<Summary, Failure> {
+        let walked = tokio::task::spawn_blocking(move || Walked::of(&self.paths));
+        let walked = walked
+            .await
+            .map_err(|error| Failure::other(error.to_string()))?;
+        let bar = bar::bytes(walked.bytes(), "importing");
+        let import = folder::Import {
+            client,
+            store: &self.store,
+            content: what,
+            bar: &bar,
+            json: context.json(),
+        };
+        let summary = import.run(walked).await;
+        bar.finish_and_clear();
+        summary
     }
 }
 
@@ -93,6 +194,7 @@ pub(crate) async fn import(
         imported: 0,
         unchanged: 0,
         rejected: Vec::new(),
+        skipped: Vec::new(),
         broken: Vec::new(),
     };
     let mut refused = None;

@@ -26,6 +26,15 @@ pub(crate) fn take_stdin() -> Result<(), Failure> {
     Ok(())
 }
 
+/// Standard input without the buffer that others read it through.
+pub(crate) fn stdin_as_file() -> io::Result<File> {
+    #[cfg(unix)]
+    let own = std::os::fd::AsFd::as_fd(&io::stdin()).try_clone_to_owned();
+    #[cfg(windows)]
+    let own = std::os::windows::io::AsHandle::as_handle(&io::stdin()).try_clone_to_owned();
+    own.map(File::from)
+}
+
 /// Every byte of `file`; `what` names it where it cannot be read.
 pub(crate) fn whole(file: &Path, what: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let mut bytes = Zeroizing::new(Vec::new());

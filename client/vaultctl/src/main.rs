@@ -5,7 +5,9 @@
 mod archive;
 mod backup;
 mod bar;
+mod blob;
 mod completions;
+mod connection;
 mod context;
 mod db;
 mod demo;
@@ -13,6 +15,9 @@ mod doc;
 mod doctor;
 mod export;
 mod failure;
+mod fetch;
+mod file;
+mod folder;
 mod import;
 mod init;
 mod input;
@@ -27,15 +32,24 @@ mod passphrase;
 mod preset;
 mod prompt;
 mod restore;
+mod run;
 mod seal;
+mod secret;
 mod status;
 mod store;
+mod transfer;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{alloc::System, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
+use zeroizing_alloc::ZeroAlloc;
+
 use crate::{context::Context, failure::Failure};
+
+/// Zeroes memory as it is freed: secrets pass through buffers of other crates, too.
+#[global_allocator]
+static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 /// Keeps an application's documents sealed, through the vaultd daemon.
 #[derive(Parser, Debug)]
@@ -93,10 +107,29 @@ enum Command {
     /// Documents
     #[command(subcommand)]
     Doc(doc::Doc),
+    /// Blobs: sealed content of any size
+    #[command(subcommand)]
+    Blob(blob::Blob),
+    /// Files that are never encrypted
+    #[command(subcommand)]
+    File(file::File),
+    /// API keys, kept in the keyring
+    #[command(subcommand)]
+    Secret(secret::Secret),
+    /// Connection profiles, and their keys
+    #[command(subcommand)]
+    Connection(connection::Connection),
+    /// Run a program with secrets in its environment or in files
+    Run(run::Run),
+    /// Keep and remove the files of a run
+    #[cfg(unix)]
+    #[command(hide = true)]
+    RunFiles(run::supervisor::RunFiles),
     /// Databases
     #[command(subcommand)]
     Db(db::Db),
-    /// Import JSON documents: a folder of *.json, an object of id to document, an array, or lines
+    /// Import JSON documents (a folder of *.json, an object of id to document, an array, or lines), or
+    /// folders into a store of files or blobs
     Import(import::Import),
     /// The storage key
     #[command(subcommand)]
@@ -134,21 +167,25 @@ fn main() -> ExitCode {
     let done = runtime.block_on(run(cli));
     // A thread may still wait on standard input; nobody needs what it would read.
     runtime.shutdown_background();
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(),
-    }
+    done.unwrap_or_else(|failure| failure.report())
 }
 
-async fn run(cli: Cli) -> Result<(), Failure> {
+async fn run(cli: Cli) -> Result<ExitCode, Failure> {
     let context = Context::new(cli.global);
-    match cli.command {
+    let done = match cli.command {
         Command::Init(init) => init.run(&context).await,
         Command::Status => status::run(&context).await,
         Command::Doctor(doctor) => doctor.run(&context).await,
         // Large, for all that a preset keeps at hand while it is applied.
         Command::Store(store) => Box::pin(store.run(&context)).await,
         Command::Doc(doc) => doc.run(&context).await,
+        Command::Blob(blob) => Box::pin(blob.run(&context)).await,
+        Command::File(file) => Box::pin(file.run(&context)).await,
+        Command::Secret(secret) => secret.run(&context).await,
+        Command::Connection(connection) => connection.run(&context).await,
+        Command::Run(run) => return run.run(&context).await,
+        #[cfg(unix)]
+        Command::RunFiles(files) => files.run(),
         Command::Db(db) => db.run(&context).await,
         Command::Import(import) => import.run(&context).await,
         Command::Key(key) => key.run(&context).await,
@@ -161,5 +198,6 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Demo(demo) => demo.run().await,
         Command::Completions(completions) => completions.run(),
         Command::Man(man) => man.run(),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }

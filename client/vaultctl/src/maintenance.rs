@@ -1,4 +1,4 @@
-//! `vaultctl maintenance ...`: the upkeep of databases.
+//! `vaultctl maintenance ...`: the upkeep of databases and of stores of blobs.
 
 use vault_client::{Client, MaintenanceOperation, MaintenanceRun};
 
@@ -20,6 +20,8 @@ enum Operation {
     Checkpoint,
     /// Give free pages back to the disk
     Vacuum,
+    /// Remove blobs that nothing has named for long enough
+    Collect,
 }
 
 impl From<Operation> for MaintenanceOperation {
@@ -28,13 +30,14 @@ impl From<Operation> for MaintenanceOperation {
             Operation::Optimize => Self::Optimize,
             Operation::Checkpoint => Self::Checkpoint,
             Operation::Vacuum => Self::Vacuum,
+            Operation::Collect => Self::Collect,
         }
     }
 }
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Run {
-    /// This database only [default: every one that is not left out]
+    /// This database or store of blobs only [default: every one that is not left out]
     #[arg(long, value_name = "STORE")]
     store: Option<String>,
     /// This operation only [default: all]
@@ -99,7 +102,7 @@ async fn status(context: &Context, client: &Client) -> Result<(), Failure> {
         ]
     });
     let rows: Vec<Vec<String>> = tasks.chain(excluded).collect();
-    output::table(&["DATABASE", "OPERATION", "LAST", "NEXT", "NOTES"], &rows)
+    output::table(&["STORE", "OPERATION", "LAST", "NEXT", "NOTES"], &rows)
 }
 
 impl Run {
@@ -120,7 +123,7 @@ impl Run {
             return Err(Failure::other(format!("{failed} failed, {done} done")));
         }
         if done == 0 && !context.json() {
-            return output::line("there is no database that upkeep looks after");
+            return output::line("there is nothing that upkeep looks after");
         }
         Ok(())
     }

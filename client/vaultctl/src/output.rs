@@ -67,6 +67,8 @@ pub(crate) struct HeadJson<'a> {
     deleted: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     awaiting_migration: bool,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    blobs: &'a [String],
 }
 
 impl<'a> From<&'a Head> for HeadJson<'a> {
@@ -82,6 +84,7 @@ impl<'a> From<&'a Head> for HeadJson<'a> {
             labels: &head.labels,
             deleted: head.deleted,
             awaiting_migration: head.awaiting_migration,
+            blobs: &head.blobs,
         }
     }
 }

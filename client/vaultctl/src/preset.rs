@@ -138,7 +138,7 @@ fn as_row(store: &PresetStore) -> Vec<String> {
         store.name.as_str().to_owned(),
         store.content.kind().to_owned(),
         protection.to_owned(),
-        store.size_class.as_str().to_owned(),
+        store.class().as_str().to_owned(),
         description,
     ]
 }
@@ -148,7 +148,7 @@ fn as_json(store: &PresetStore) -> serde_json::Value {
         "store": store.name.as_str(),
         "kind": store.content.kind(),
         "plain": store.content.plain(),
-        "size_class": store.size_class.as_str(),
+        "size_class": store.class().as_str(),
         "optional": store.optional,
         "placeholder": store.name.placeholder(),
         "description": store.description,

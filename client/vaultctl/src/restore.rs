@@ -49,6 +49,7 @@ impl Restore {
             json["unchanged"] = restored.unchanged.into();
             return output::json(&json);
         }
+        archive::tell_what_is_left_out(&restored.summary);
         output::line(&format!(
             "restored {}, {} of them there already",
             archive::describe(&restored.summary),

@@ -40,6 +40,8 @@ pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
             "started": output::time(status.started_ms),
             "ephemeral": status.ephemeral,
             "non_dumpable": status.non_dumpable,
+            "secret_place": status.secret_place.as_str(),
+            "secrets": status.secrets,
         }));
     }
     let mut rows = vec![
@@ -64,6 +66,8 @@ pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
     if status.key_state == KeyState::Open {
         rows.push(("fingerprint", status.key_fingerprint.clone()));
         rows.push(("stores", status.stores.to_string()));
+        let place = status.secret_place.describe();
+        rows.push(("secrets", format!("{}, {place}", status.secrets)));
     }
     output::facts(&rows)?;
     if !status.explanation.is_empty() {

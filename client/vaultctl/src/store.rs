@@ -1,5 +1,7 @@
 //! `vaultctl store ...`.
 
+mod attachments;
+
 use std::path::{Path, PathBuf};
 
 use tokio::sync::mpsc;
@@ -11,6 +13,8 @@ use crate::{bar, context::Context, failure::Failure, output, preset, prompt};
 pub(crate) enum Store {
     /// Create a store
     Create(Create),
+    /// Change what becomes of the attachments of a store of documents
+    Configure(attachments::Configure),
     /// List stores
     Ls,
     /// Delete a store and everything in it
@@ -29,6 +33,12 @@ enum Kind {
     Documents,
     /// An SQL database, for `vaultctl db`
     Database,
+    /// Content of any size, for `vaultctl blob`
+    Blobs,
+    /// Ordinary files, never encrypted, for `vaultctl file`
+    Files,
+    /// API keys, for `vaultctl secret`
+    Secrets,
 }
 
 impl From<Kind> for StoreKind {
@@ -36,6 +46,9 @@ impl From<Kind> for StoreKind {
         match kind {
             Kind::Documents => Self::Documents,
             Kind::Database => Self::Database,
+            Kind::Blobs => Self::Blobs,
+            Kind::Files => Self::Files,
+            Kind::Secrets => Self::Secrets,
         }
     }
 }
@@ -54,6 +67,8 @@ pub(crate) enum Class {
     Voice,
     /// 200 MiB
     Download,
+    /// Whatever fits on the disk: for blobs and files only
+    Any,
 }
 
 impl From<Class> for SizeClass {
@@ -65,6 +80,7 @@ impl From<Class> for SizeClass {
             Class::Image => Self::Image,
             Class::Voice => Self::Voice,
             Class::Download => Self::Download,
+            Class::Any => Self::Any,
         }
     }
 }
@@ -79,9 +95,11 @@ pub(crate) struct Create {
     /// Ordinary files, never encrypted
     #[arg(long)]
     plain: bool,
-    /// Largest document, or row of a database
-    #[arg(long, value_enum, default_value_t = Class::Chat)]
-    class: Class,
+    /// Largest document, row of a database, blob or file [default: chat; of blobs and files, any]
+    #[arg(long, value_enum)]
+    class: Option<Class>,
+    #[command(flatten)]
+    attachments: attachments::Flags,
 }
 
 #[derive(clap::Args, Debug)]
@@ -111,6 +129,7 @@ impl Store {
     pub(crate) async fn run(self, context: &Context) -> Result<(), Failure> {
         match self {
             Self::Create(create) => create.run(&context.open().await?).await,
+            Self::Configure(configure) => configure.run(context, &context.open().await?).await,
             Self::Ls => list(context, &context.open().await?).await,
             Self::Rm(remove) => remove.run(&context.open().await?).await,
             Self::Adopt(adopt) => adopt.run(&context.open().await?).await,
@@ -126,7 +145,8 @@ impl Create {
         let options = StoreOptions {
             kind: self.kind.into(),
             plain: self.plain,
-            size_class: self.class.into(),
+            size_class: self.class.map(SizeClass::from),
+            attachments: self.attachments.policy(),
         };
         let store = client.create_store(&self.store, &options).await?;
         output::line(&format!("created {}", store.name))
@@ -147,6 +167,7 @@ async fn list(context: &Context, client: &Client) -> Result<(), Failure> {
                 "revision": store.revision,
                 "awaiting_migration": store.awaiting_migration,
                 "damaged": store.damaged,
+                "attachments": store.attachments.as_ref().map(attachments::json),
             }))?;
         }
         return Ok(());

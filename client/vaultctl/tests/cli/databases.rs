@@ -34,7 +34,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// What it prints where it succeeds.
-fn done(daemon: &Daemon, arguments: &[&str], input: &str) -> String {
+pub(crate) fn done(daemon: &Daemon, arguments: &[&str], input: &str) -> String {
     let output = run(daemon, arguments, input);
     assert!(
         output.status.success(),
@@ -45,7 +45,7 @@ fn done(daemon: &Daemon, arguments: &[&str], input: &str) -> String {
 }
 
 /// Its exit code and what it complains about where it fails.
-fn failed(daemon: &Daemon, arguments: &[&str], input: &str) -> (i32, String) {
+pub(crate) fn failed(daemon: &Daemon, arguments: &[&str], input: &str) -> (i32, String) {
     let output = run(daemon, arguments, input);
     let code = output.status.code().expect("it ends by itself");
     assert_ne!(code, 0, "{arguments:?}");

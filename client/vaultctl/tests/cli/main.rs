@@ -1,6 +1,10 @@
 //! Transcripts of the command line against a real daemon.
 
+mod connections;
 mod databases;
+mod folders;
+#[cfg(unix)]
+mod run;
 
 use std::{
     env, fs,
@@ -101,6 +105,13 @@ fn the_transcript_of_keys() {
 #[test]
 fn the_transcript_of_archives() {
     run_transcripts("tests/cmd/vault/archive.trycmd");
+}
+
+// In a folder of its own: it writes files.
+
+#[test]
+fn the_transcript_of_attachments() {
+    run_transcripts("tests/cmd/vault/attachments.trycmd");
 }
 
 #[test]
