@@ -5,6 +5,7 @@
 
 use std::{
     io,
+    ops::Deref,
     path::{Path, PathBuf},
 };
 
@@ -13,7 +14,6 @@ use data_encoding::HEXLOWER;
 use crate::{
     error::{StoreError, StoreResult},
     fs::{EntryKind, FileSystem, NewFile},
-    root::DataRoot,
 };
 
 /// Temporary files begin with this; left by a crash, they are swept at the next start.
@@ -22,28 +22,28 @@ const TEMPORARY_PREFIX: &str = ".tmp-";
 /// A file that is written and synced but has no name that anyone looks for yet.
 ///
 /// Dropped without [`Staged::rename`], it is removed.
-pub struct Staged<'a> {
-    fs: &'a dyn FileSystem,
+pub struct Staged<H: Deref<Target: FileSystem>> {
+    fs: H,
     path: PathBuf,
     renamed: bool,
 }
+
+/// One that ends with the call it is made in.
+pub type StagedHere<'a> = Staged<&'a dyn FileSystem>;
 
 /// Writes `parts` to a new temporary file in `folder` and syncs it.
 pub fn stage<'a>(
     fs: &'a dyn FileSystem,
     folder: &Path,
     parts: &[&[u8]],
-) -> StoreResult<Staged<'a>> {
-    let (staged, mut file) = temporary(fs, folder, parts)?;
-    file.sync()
-        .map_err(|error| StoreError::io("sync", &staged.path, &error))?;
-    Ok(staged)
+) -> StoreResult<StagedHere<'a>> {
+    written(fs, folder, parts)?.sync()
 }
 
 /// Writes `bytes` to a new file in `folder` that serves this process alone: it is not synced, and
 /// whatever remains of it is swept like any temporary file. Removing it is the caller's.
 pub fn scratch(fs: &dyn FileSystem, folder: &Path, bytes: &[u8]) -> StoreResult<PathBuf> {
-    let (mut staged, _file) = temporary(fs, folder, &[bytes])?;
+    let mut staged = written(fs, folder, &[bytes])?.staged;
     // It stays under the name it has.
     staged.renamed = true;
     Ok(std::mem::take(&mut staged.path))
@@ -55,45 +55,38 @@ pub fn temporary_path(folder: &Path) -> StoreResult<PathBuf> {
     Ok(folder.join(format!("{TEMPORARY_PREFIX}{}", HEXLOWER.encode(&random))))
 }
 
-fn create(fs: &dyn FileSystem, folder: &Path) -> StoreResult<(PathBuf, Box<dyn NewFile>)> {
+fn written<'a>(
+    fs: &'a dyn FileSystem,
+    folder: &Path,
+    parts: &[&[u8]],
+) -> StoreResult<Staging<&'a dyn FileSystem>> {
+    let mut staging = begin(fs, folder)?;
+    parts.iter().try_for_each(|part| staging.write(part))?;
+    Ok(staging)
+}
+
+/// A temporary file being written, piece by piece. Dropped, it is removed.
+pub struct Staging<H: Deref<Target: FileSystem>> {
+    staged: Staged<H>,
+    file: Box<dyn NewFile>,
+}
+
+/// Begins a temporary file in `folder`. One that outlives the call it is begun in has a handle of
+/// its own on the file system.
+pub fn begin<H: Deref<Target: FileSystem>>(fs: H, folder: &Path) -> StoreResult<Staging<H>> {
     let path = temporary_path(folder)?;
     let file = fs
         .create_new(&path)
         .map_err(|error| StoreError::io("create", &path, &error))?;
-    Ok((path, file))
-}
-
-fn temporary<'a>(
-    fs: &'a dyn FileSystem,
-    folder: &Path,
-    parts: &[&[u8]],
-) -> StoreResult<(Staged<'a>, Box<dyn NewFile>)> {
-    let (path, mut file) = create(fs, folder)?;
     let staged = Staged {
         fs,
         path,
         renamed: false,
     };
-    for part in parts {
-        file.write_all(part)
-            .map_err(|error| StoreError::io("write", &staged.path, &error))?;
-    }
-    Ok((staged, file))
-}
-
-/// A temporary file being written, piece by piece. Dropped, it is removed.
-pub struct Staging<'a> {
-    staged: Staged<'a>,
-    file: Box<dyn NewFile>,
-}
-
-/// Begins a temporary file in `folder`.
-pub fn begin<'a>(fs: &'a dyn FileSystem, folder: &Path) -> StoreResult<Staging<'a>> {
-    let (staged, file) = temporary(fs, folder, &[])?;
     Ok(Staging { staged, file })
 }
 
-impl<'a> Staging<'a> {
+impl<H: Deref<Target: FileSystem>> Staging<H> {
     /// Adds what comes next.
     pub fn write(&mut self, piece: &[u8]) -> StoreResult<()> {
         self.file
@@ -102,7 +95,7 @@ impl<'a> Staging<'a> {
     }
 
     /// Makes the content durable.
-    pub fn sync(mut self) -> StoreResult<Staged<'a>> {
+    pub fn sync(mut self) -> StoreResult<Staged<H>> {
         self.file
             .sync()
             .map_err(|error| StoreError::io("sync", &self.staged.path, &error))?;
@@ -110,62 +103,12 @@ impl<'a> Staging<'a> {
     }
 }
 
-/// The same for a file that outlives the call it was begun in. Dropped without [`Growing::rename`], it is removed.
-pub struct Growing {
-    root: DataRoot,
-    path: PathBuf,
-    file: Box<dyn NewFile>,
-    renamed: bool,
-}
-
-/// Begins a new temporary file in `folder`.
-pub fn grow(root: &DataRoot, folder: &Path) -> StoreResult<Growing> {
-    let (path, file) = create(root.fs(), folder)?;
-    Ok(Growing {
-        root: root.clone(),
-        path,
-        file,
-        renamed: false,
-    })
-}
-
-impl Growing {
-    /// Adds what comes next.
-    pub fn write(&mut self, piece: &[u8]) -> StoreResult<()> {
-        let written = self.file.write_all(piece);
-        written.map_err(|error| StoreError::io("write", &self.path, &error))
-    }
-
-    /// Makes the content durable.
-    pub fn sync(&mut self) -> StoreResult<()> {
-        let synced = self.file.sync();
-        synced.map_err(|error| StoreError::io("sync", &self.path, &error))
-    }
-
+impl<H: Deref<Target: FileSystem>> Staged<H> {
     /// Where it lies.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Gives the synced file its name. Durable only once the folder is synced.
-    pub fn rename(mut self, target: &Path) -> StoreResult<()> {
-        let renamed = self.root.fs().rename(&self.path, target);
-        renamed.map_err(|error| StoreError::io("rename", target, &error))?;
-        self.renamed = true;
-        Ok(())
-    }
-}
-
-impl Drop for Growing {
-    fn drop(&mut self) {
-        if !self.renamed {
-            // Best effort: what remains is swept later and is never read.
-            let _ = self.root.fs().remove_file(&self.path);
-        }
-    }
-}
-
-impl Staged<'_> {
     /// Gives the file its name. Durable only once the folder is synced.
     pub fn rename(mut self, target: &Path) -> StoreResult<()> {
         self.fs
@@ -176,7 +119,7 @@ impl Staged<'_> {
     }
 }
 
-impl Drop for Staged<'_> {
+impl<H: Deref<Target: FileSystem>> Drop for Staged<H> {
     fn drop(&mut self) {
         if !self.renamed {
             // Best effort: what remains is swept later and is never read.

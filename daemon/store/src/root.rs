@@ -35,6 +35,11 @@ impl DataRoot {
         &*self.fs
     }
 
+    /// The file system, for what outlives the call it is begun in.
+    pub(crate) fn shared_fs(&self) -> Arc<dyn FileSystem> {
+        Arc::clone(&self.fs)
+    }
+
     /// The root folder.
     pub fn path(&self) -> &Path {
         &self.path

@@ -15,7 +15,7 @@ use vault_crypto::ObjectName;
 
 use super::folders::{Folders, Found, SHARDS, shard_of};
 use crate::{
-    durable::{self, Staged},
+    durable::{self, StagedHere},
     error::{StoreError, StoreResult},
     fs::FileSystem,
     vault::lock,
@@ -174,7 +174,7 @@ fn copy<'a>(
     path: &Path,
     folder: &Path,
     go_on: GoOn<'_>,
-) -> StoreResult<Staged<'a>> {
+) -> StoreResult<StagedHere<'a>> {
     const PIECE: usize = 256 << 10;
     let failed = |error| StoreError::io("read", path, &error);
     let file = fs.open(path).map_err(failed)?;

@@ -7,7 +7,7 @@ use vault_crypto::ObjectName;
 
 use super::{Inner, index::Location, journal};
 use crate::{
-    durable::{self, Staged},
+    durable::{self, StagedHere},
     error::StoreResult,
 };
 
@@ -49,7 +49,7 @@ impl Inner {
     pub(super) fn rename_object(
         &self,
         unsettled: &mut Unsettled,
-        staged: Staged<'_>,
+        staged: StagedHere<'_>,
         name: &ObjectName,
     ) -> StoreResult<()> {
         // Noted beforehand: a rename that reports a failure may have taken place.

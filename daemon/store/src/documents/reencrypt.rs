@@ -16,7 +16,7 @@ use super::{
     metadata::Head,
 };
 use crate::{
-    durable::{self, Staged},
+    durable::{self, StagedHere},
     error::{StoreError, StoreResult},
     fs::EntryKind,
     id::Revision,
@@ -33,7 +33,7 @@ const GROUP_BYTES: u64 = 4 << 20;
 struct Renewed<'a> {
     name: ObjectName,
     revision: Revision,
-    staged: Staged<'a>,
+    staged: StagedHere<'a>,
     key_id: Option<KeyId>,
     stored_bytes: u64,
 }

@@ -16,11 +16,12 @@ use std::{
     io::ErrorKind,
     ops::Bound,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use super::{FileInfo, FileName, Inner, names::Names, tree::Tree};
 use crate::{
-    durable::{self, Growing},
+    durable::{self, Staged},
     error::{StoreError, StoreResult},
     fs::{EntryKind, FileSystem, Inspected},
     vault::lock,
@@ -243,7 +244,12 @@ impl Inner {
     }
 
     /// Durably gives a synced file its name.
-    pub(super) fn commit(&self, name: &FileName, file: Growing, create: bool) -> StoreResult<()> {
+    pub(super) fn commit(
+        &self,
+        name: &FileName,
+        file: Staged<Arc<dyn FileSystem>>,
+        create: bool,
+    ) -> StoreResult<()> {
         let fs = self.context.root.fs();
         let mut writing = lock(&self.writing);
         self.check_open()?;
@@ -331,8 +337,8 @@ impl Inner {
     }
 
     /// What is known of a file that is whole and has no name yet.
-    pub(super) fn described(&self, name: &FileName, size: u64, file: &Growing) -> FileInfo {
-        let inspected = self.context.root.fs().inspect(file.path()).ok();
+    pub(super) fn described(&self, name: &FileName, size: u64, file: &Path) -> FileInfo {
+        let inspected = self.context.root.fs().inspect(file).ok();
         let modified_ms = inspected.and_then(|found| found.modified_ms);
         FileInfo {
             name: name.clone(),

@@ -6,8 +6,9 @@ use vault_crypto::envelope;
 
 use super::{FileInfo, FileName, Inner};
 use crate::{
-    durable::{self, Growing},
+    durable::{self, Staging},
     error::{StoreError, StoreResult},
+    fs::FileSystem,
 };
 
 /// A file being written. Dropped before [`Upload::finish`], it leaves nothing.
@@ -15,7 +16,7 @@ pub struct Upload {
     store: Arc<Inner>,
     name: FileName,
     create: bool,
-    file: Growing,
+    file: Staging<Arc<dyn FileSystem>>,
     written: u64,
     announced: Option<u64>,
     /// The first bytes, as far as they tell a sealed object.
@@ -36,7 +37,7 @@ impl Upload {
         }
         store.may_write(&name, create)?;
         Ok(Self {
-            file: durable::grow(&store.context.root, &store.own_folder())?,
+            file: durable::begin(store.context.root.shared_fs(), &store.own_folder())?,
             store: Arc::clone(store),
             name,
             create,
@@ -71,7 +72,7 @@ impl Upload {
     }
 
     /// Durably gives it its name.
-    pub fn finish(mut self) -> StoreResult<FileInfo> {
+    pub fn finish(self) -> StoreResult<FileInfo> {
         if self
             .announced
             .is_some_and(|announced| self.written != announced)
@@ -80,9 +81,9 @@ impl Upload {
                 "the content is less than the size announced".to_owned(),
             ));
         }
-        self.file.sync()?;
-        let info = self.store.described(&self.name, self.written, &self.file);
-        self.store.commit(&self.name, self.file, self.create)?;
+        let file = self.file.sync()?;
+        let info = self.store.described(&self.name, self.written, file.path());
+        self.store.commit(&self.name, file, self.create)?;
         Ok(info)
     }
 }
