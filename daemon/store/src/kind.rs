@@ -1,7 +1,13 @@
 //! What every kind of store implements, and all that rotation, lock, export, backup, doctor and
 //! upkeep know of a store.
 
-use std::{any::Any, collections::BTreeSet, io::Read, ops::ControlFlow, sync::Arc};
+use std::{
+    any::Any,
+    collections::BTreeSet,
+    io::{self, Read},
+    ops::ControlFlow,
+    sync::Arc,
+};
 
 use vault_crypto::{
     Address, ContentHash, Envelope, EnvelopeError, Header, KeyId, NameKey, VaultId,
@@ -22,6 +28,9 @@ use crate::{
     secrets::{SecretKeyring, SecretKind},
     store_keys::StoreKeys,
 };
+
+/// How much of an object that is put back is held at once, in bytes.
+const PIECE: usize = 256 << 10;
 
 /// What a store is opened with.
 #[derive(Clone)]
@@ -191,6 +200,45 @@ pub trait Snapshot: Send {
 /// What is said of a number past a snapshot's last object.
 pub(crate) fn no_object(index: usize) -> StoreError {
     StoreError::InvalidArgument(format!("the snapshot has no object {index}"))
+}
+
+/// [`Store::import`] of a kind that streams: one object after the other.
+pub(crate) fn import_each(
+    store: &dyn Store,
+    content_type: &str,
+    objects: Vec<Exported>,
+) -> StoreResult<u64> {
+    let mut unchanged = 0;
+    for object in objects {
+        let body = object.body;
+        let entry = Entry {
+            id: object.id,
+            revision: object.revision,
+            content_type: content_type.to_owned(),
+            size: body.len() as u64,
+            sha256: ContentHash::of(&body),
+            metadata: object.metadata,
+        };
+        unchanged += u64::from(store.import_stream(entry, &mut &body[..])?);
+    }
+    Ok(unchanged)
+}
+
+/// Hands the content of the object `id` to `write`, piece by piece, to its end.
+pub(crate) fn pour(
+    id: &str,
+    body: &mut dyn Read,
+    mut write: impl FnMut(&[u8]) -> StoreResult<()>,
+) -> StoreResult<()> {
+    let mut piece = Zeroizing::new(vec![0; PIECE]);
+    loop {
+        match body.read(&mut piece) {
+            Ok(0) => return Ok(()),
+            Ok(read) => write(&piece[..read])?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(StoreError::of_body(id, error)),
+        }
+    }
 }
 
 /// Held while nothing may be written; writers wait until it is dropped.

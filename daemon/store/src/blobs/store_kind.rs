@@ -2,13 +2,12 @@
 
 use std::{
     collections::BTreeSet,
-    io::{self, Read},
+    io::Read,
     ops::ControlFlow,
     sync::{Arc, PoisonError, atomic::Ordering},
 };
 
-use vault_crypto::{ContentHash, KeyId};
-use zeroize::Zeroizing;
+use vault_crypto::KeyId;
 
 use super::{
     BlobRef, BlobStore, Verified,
@@ -21,13 +20,10 @@ use crate::{
     error::{StoreError, StoreResult},
     kind::{
         Amount, Entry, Exported, Quiesced, Report, Snapshot, Store, StoreContext, StoreKind,
-        StoreStats,
+        StoreStats, import_each, pour,
     },
     root::DataRoot,
 };
-
-/// How much of an imported blob is held at once.
-const PIECE: usize = 256 << 10;
 
 /// Makes and opens stores of blobs.
 #[derive(Debug, Clone, Copy)]
@@ -90,20 +86,7 @@ impl Store for BlobStore {
     }
 
     fn import(&self, objects: Vec<Exported>) -> StoreResult<u64> {
-        let mut unchanged = 0;
-        for object in objects {
-            let body = object.body;
-            let entry = Entry {
-                id: object.id,
-                revision: object.revision,
-                content_type: String::new(),
-                size: body.len() as u64,
-                sha256: ContentHash::of(&body),
-                metadata: object.metadata,
-            };
-            unchanged += u64::from(self.import_stream(entry, &mut &body[..])?);
-        }
-        Ok(unchanged)
+        import_each(self, "", objects)
     }
 
     fn import_stream(&self, object: Entry, body: &mut dyn Read) -> StoreResult<bool> {
@@ -125,15 +108,7 @@ impl Store for BlobStore {
             created_ms: Some(metadata.created),
             resume: None,
         })?;
-        let mut piece = Zeroizing::new(vec![0; PIECE]);
-        loop {
-            match body.read(&mut piece) {
-                Ok(0) => break,
-                Ok(read) => upload.write(&piece[..read])?,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(StoreError::of_body(&object.id, error)),
-            }
-        }
+        pour(&object.id, body, |piece| upload.write(piece))?;
         upload.finish(Some(&reference)).map(|stored| stored.existed)
     }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, io::Read, ops::ControlFlow, sync::Arc, time::Duration};
 
 use rusqlite::Connection;
-use vault_crypto::{ContentHash, KeyId};
+use vault_crypto::KeyId;
 
 use super::{
     Call, Database,
@@ -22,7 +22,7 @@ use crate::{
     id::Revision,
     kind::{
         Amount, Entry, Exported, Quiesced, Report, Snapshot, Store, StoreContext, StoreKind,
-        StoreStats,
+        StoreStats, import_each,
     },
     root::DataRoot,
 };
@@ -172,20 +172,7 @@ impl Store for Database {
     }
 
     fn import(&self, objects: Vec<Exported>) -> StoreResult<u64> {
-        let mut unchanged = 0;
-        for object in objects {
-            let body = object.body;
-            let entry = Entry {
-                id: object.id,
-                revision: object.revision,
-                content_type: CONTENT_TYPE.to_owned(),
-                size: body.len() as u64,
-                sha256: ContentHash::of(&body),
-                metadata: object.metadata,
-            };
-            unchanged += u64::from(self.import_stream(entry, &mut &body[..])?);
-        }
-        Ok(unchanged)
+        import_each(self, CONTENT_TYPE, objects)
     }
 
     fn import_stream(&self, object: Entry, body: &mut dyn Read) -> StoreResult<bool> {

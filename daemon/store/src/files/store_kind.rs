@@ -25,7 +25,7 @@ use crate::{
     id::Revision,
     kind::{
         Amount, Entry, Exported, Quiesced, Report, Snapshot, Store, StoreContext, StoreKind,
-        StoreStats,
+        StoreStats, import_each, pour,
     },
     root::DataRoot,
     vault::lock,
@@ -176,17 +176,7 @@ impl Store for FileStore {
     }
 
     fn import(&self, objects: Vec<Exported>) -> StoreResult<u64> {
-        let mut unchanged = 0;
-        for object in objects {
-            let name = FileName::parse(&object.id)?;
-            let size = object.body.len() as u64;
-            if self.is_already(&name, size, ContentHash::of(&object.body))? {
-                unchanged += 1;
-            } else {
-                self.put(name, &object.body, false)?;
-            }
-        }
-        Ok(unchanged)
+        import_each(self, "", objects)
     }
 
     fn import_stream(&self, object: Entry, body: &mut dyn Read) -> StoreResult<bool> {
@@ -195,15 +185,7 @@ impl Store for FileStore {
             return Ok(true);
         }
         let mut upload = self.begin(name, false, Some(object.size))?;
-        let mut piece = vec![0; 64 << 10];
-        loop {
-            match body.read(&mut piece) {
-                Ok(0) => break,
-                Ok(read) => upload.write(&piece[..read])?,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(StoreError::of_body(&object.id, error)),
-            }
-        }
+        pour(&object.id, body, |piece| upload.write(piece))?;
         upload.finish()?;
         Ok(false)
     }
