@@ -3,6 +3,7 @@
 mod archives;
 mod blobs;
 mod connections;
+mod content;
 mod convert;
 mod databases;
 mod documents;

@@ -1,6 +1,5 @@
 //! Files RPCs.
 
-mod download;
 mod listing;
 mod upload;
 
@@ -14,7 +13,7 @@ use vault_proto::{
         DeleteFileRequest, DeleteFileResponse, DownloadFileRequest, DownloadFileResponse, File,
         GetFileRequest, GetFileResponse, ListFilesRequest, ListFilesResponse, PutFileRequest,
         PutFileResponse, StatFileRequest, StatFileResponse, UploadFileRequest, UploadFileResponse,
-        files_server::Files,
+        download_file_response::Part, files_server::Files,
     },
 };
 use vault_store::{
@@ -22,7 +21,7 @@ use vault_store::{
     files::{FileInfo, FileName, FileStore},
 };
 
-use super::{ANSWER_DEPTH, Answer, Services, convert, stores};
+use super::{ANSWER_DEPTH, Answer, Services, content, convert, stores};
 
 /// The `Files` service.
 #[derive(Clone)]
@@ -50,6 +49,10 @@ fn file(info: &FileInfo) -> File {
         modified: Some(convert::timestamp(info.modified_ms)),
         sealed: info.sealed,
     }
+}
+
+fn message(part: Part) -> DownloadFileResponse {
+    DownloadFileResponse { part: Some(part) }
 }
 
 #[tonic::async_trait]
@@ -128,9 +131,10 @@ impl Files for FilesService {
             Ok(reader)
         });
         let reader = opened.await?;
-        let (sender, receiver) = mpsc::channel(ANSWER_DEPTH);
-        tokio::spawn(download::send(self.0.clone(), reader, closings, sender));
-        Ok(Response::new(Answer::new(receiver)))
+        let head = message(Part::File(file(reader.info())));
+        let chunk = |chunk| message(Part::Chunk(chunk));
+        let answer = content::answer(&self.0, closings, head, reader, chunk);
+        Ok(Response::new(answer))
     }
 
     async fn stat(
