@@ -16,8 +16,8 @@ use vault_proto::{
     },
 };
 
-use crate::{Client, Error, vault::millis};
-pub use download::{BlobDownload, BlobRange};
+use crate::{Client, ContentRange, Error, vault::millis};
+pub use download::BlobDownload;
 pub use resume::file_resume_key;
 pub use upkeep::{
     BlobCollection, BlobCollectionProgress, BlobVerification, BlobVerificationProgress,
@@ -173,7 +173,7 @@ impl Client {
             }
             Err(status) => match Error::from(status) {
                 error if error.reason() == Some("TOO_LARGE") => {
-                    let whole = BlobRange::default();
+                    let whole = ContentRange::default();
                     let download = self.download_blob(store, reference, whole).await?;
                     let mut content = Vec::new();
                     let blob = download.write_to(&mut content, |_| {}).await?;

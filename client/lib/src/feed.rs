@@ -2,7 +2,10 @@
 
 use std::{io, pin::pin};
 
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tonic::{Response, Status};
+use vault_proto::CHUNK_LIMIT;
 
 use crate::Error;
 
@@ -26,4 +29,16 @@ pub(crate) async fn fed<T>(
             response = &mut call => return Ok(response?.into_inner()),
         }
     }
+}
+
+/// So many bytes of a source, or what there is to its end: none there.
+pub(crate) async fn read(source: &mut (impl AsyncRead + Unpin), limit: usize) -> io::Result<Bytes> {
+    let mut read = BytesMut::with_capacity(limit.min(CHUNK_LIMIT));
+    let mut source = source.take(limit as u64);
+    while source.read_buf(&mut read).await? > 0 {}
+    Ok(read.freeze())
+}
+
+pub(crate) fn unreadable(error: &io::Error) -> Error {
+    Error::Local(format!("the source cannot be read: {error}"))
 }

@@ -27,6 +27,7 @@ mod connections;
 mod databases;
 mod doctor;
 mod documents;
+mod download;
 mod error;
 mod feed;
 mod fetch;
@@ -64,9 +65,8 @@ pub use archives::{
 pub use attachments::{Attachment, AttachmentContent, attachments, with_attachments, with_content};
 pub use autostart::daemon_program;
 pub use blobs::{
-    Blob, BlobCollection, BlobCollectionProgress, BlobDownload, BlobList, BlobRange,
-    BlobVerification, BlobVerificationProgress, DamagedBlob, ListedBlob, NewBlob, StoredBlob,
-    file_resume_key,
+    Blob, BlobCollection, BlobCollectionProgress, BlobDownload, BlobList, BlobVerification,
+    BlobVerificationProgress, DamagedBlob, ListedBlob, NewBlob, StoredBlob, file_resume_key,
 };
 pub use connections::{Connection, NewConnection};
 pub use databases::{
@@ -79,6 +79,7 @@ pub use doctor::{Finding, Severity};
 pub use documents::{
     Change, ChangeStream, Document, Head, Heads, Listed, NewDocument, Precondition, Write,
 };
+pub use download::ContentRange;
 pub use error::{Error, Refusal};
 pub use fetch::{FetchError, FetchOptions, Fetched, FetchedBody, fetch};
 pub use files::{File, FileDownload, FileList, ListedFile, NewFile};

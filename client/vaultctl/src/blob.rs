@@ -2,23 +2,26 @@
 
 mod export;
 mod gc;
-mod get;
 mod ls;
 mod put;
-pub(crate) mod range;
 mod verify;
 
 pub(crate) use put::by_name;
-use vault_client::Client;
+use vault_client::{BlobDownload, Client, ContentRange};
 
-use crate::{context::Context, failure::Failure, output};
+use crate::{
+    context::Context,
+    failure::Failure,
+    get::{Described, Get, Source},
+    output,
+};
 
 #[derive(clap::Subcommand, Debug)]
 pub(crate) enum Blob {
     /// Put content, and print its ref
     Put(put::Put),
     /// Print a blob, or write it to a file
-    Get(get::Get),
+    Get(Get<One>),
     /// Show what is known of a blob
     Stat(One),
     /// List blobs
@@ -83,6 +86,37 @@ fn as_json(blob: &vault_client::Blob) -> serde_json::Value {
         "created": output::time(blob.created_ms),
         "stored_bytes": blob.stored_bytes,
     })
+}
+
+impl Source for One {
+    const WHAT: &'static str = "blob";
+
+    async fn size(&self, client: &Client) -> Result<u64, Failure> {
+        Ok(client
+            .stat_blob(&self.place.store, &self.reference)
+            .await?
+            .size)
+    }
+
+    async fn download(
+        &self,
+        client: &Client,
+        range: ContentRange,
+    ) -> Result<impl Described, Failure> {
+        Ok(client
+            .download_blob(&self.place.store, &self.reference, range)
+            .await?)
+    }
+}
+
+impl Described for BlobDownload {
+    fn content_type(&self) -> &str {
+        &self.blob().content_type
+    }
+
+    fn as_json(&self) -> serde_json::Value {
+        as_json(self.blob())
+    }
 }
 
 impl Blob {

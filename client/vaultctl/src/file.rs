@@ -1,19 +1,23 @@
 //! `vaultctl file ...`.
 
 mod export;
-mod get;
 mod put;
 
-use vault_client::{Client, ListedFile};
+use vault_client::{Client, ContentRange, FileDownload, ListedFile};
 
-use crate::{context::Context, failure::Failure, output};
+use crate::{
+    context::Context,
+    failure::Failure,
+    get::{Described, Get, Source},
+    output,
+};
 
 #[derive(clap::Subcommand, Debug)]
 pub(crate) enum File {
     /// Write a file; creates the store when absent
     Put(put::Put),
     /// Print a file, or write it to one outside the vault
-    Get(get::Get),
+    Get(Get<One>),
     /// Show what is known of a file
     Stat(One),
     /// List files
@@ -56,6 +60,32 @@ fn as_json(file: &vault_client::File) -> serde_json::Value {
         "modified": output::time(file.modified_ms),
         "sealed": file.sealed,
     })
+}
+
+impl Source for One {
+    const WHAT: &'static str = "file";
+
+    async fn size(&self, client: &Client) -> Result<u64, Failure> {
+        Ok(client.stat_file(&self.store, &self.name).await?.size)
+    }
+
+    async fn download(
+        &self,
+        client: &Client,
+        range: ContentRange,
+    ) -> Result<impl Described, Failure> {
+        Ok(client.download_file(&self.store, &self.name, range).await?)
+    }
+}
+
+impl Described for FileDownload {
+    fn content_type(&self) -> &str {
+        &self.file().content_type
+    }
+
+    fn as_json(&self) -> serde_json::Value {
+        as_json(self.file())
+    }
 }
 
 impl File {

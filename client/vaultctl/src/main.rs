@@ -18,6 +18,7 @@ mod failure;
 mod fetch;
 mod file;
 mod folder;
+mod get;
 mod import;
 mod init;
 mod input;

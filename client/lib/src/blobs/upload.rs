@@ -21,7 +21,7 @@ use vault_proto::{
 
 use self::source::{Once, Seekable, Source};
 use super::StoredBlob;
-use crate::{Client, Error};
+use crate::{Client, Error, feed::unreadable};
 
 /// Chunks that wait to be sent.
 const DEPTH: usize = 4;
@@ -127,10 +127,6 @@ impl Client {
         let put = call.send(&new, source, resumed, &mut progress).await?;
         Ok(StoredBlob::new(put, resumed))
     }
-}
-
-fn unreadable(error: &io::Error) -> Error {
-    Error::Local(format!("the source cannot be read: {error}"))
 }
 
 /// What was announced must be what came: a file that grows while it is read is not put by halves.

@@ -1,12 +1,7 @@
 //! Files on their way in and out, of any size.
 
-use std::io;
-
-use bytes::{Bytes, BytesMut};
-use tokio::{
-    io::{AsyncRead, AsyncReadExt as _},
-    sync::mpsc,
-};
+use bytes::Bytes;
+use tokio::{io::AsyncRead, sync::mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use vault_proto::{
     CHUNK_LIMIT, UNARY_BODY_LIMIT,
@@ -17,7 +12,11 @@ use vault_proto::{
 };
 
 use super::File;
-use crate::{BlobRange, Client, Error, feed::fed};
+use crate::{
+    Client, ContentRange, Error,
+    download::{Content, incomplete},
+    feed::{fed, read, unreadable},
+};
 
 /// Chunks that wait to be sent.
 const DEPTH: usize = 4;
@@ -36,9 +35,7 @@ pub struct NewFile {
 /// A file being read.
 pub struct FileDownload {
     file: File,
-    stream: tonic::Streaming<DownloadFileResponse>,
-    size: u64,
-    left: u64,
+    content: Content<DownloadFileResponse>,
 }
 
 impl FileDownload {
@@ -49,28 +46,13 @@ impl FileDownload {
 
     /// Bytes that come in all: of the file, or of the range that was asked for.
     pub const fn size(&self) -> u64 {
-        self.size
+        self.content.size()
     }
 
     /// The next bytes; `None` at the end, which is reached only if all of them came.
     pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
-        while let Some(message) = self.stream.message().await? {
-            // A part of a later version is passed over.
-            if let Some(download_file_response::Part::Chunk(chunk)) = message.part {
-                let left = self.left.checked_sub(chunk.len() as u64);
-                self.left = left.ok_or_else(incomplete)?;
-                return Ok(Some(chunk));
-            }
-        }
-        if self.left > 0 {
-            return Err(incomplete());
-        }
-        Ok(None)
+        self.content.next().await
     }
-}
-
-fn incomplete() -> Error {
-    Error::Local("the file came incomplete".to_owned())
 }
 
 impl Client {
@@ -160,7 +142,7 @@ impl Client {
         &self,
         store: &str,
         name: &str,
-        range: BlobRange,
+        range: ContentRange,
     ) -> Result<FileDownload, Error> {
         let request = DownloadFileRequest {
             store: store.to_owned(),
@@ -171,28 +153,10 @@ impl Client {
         let mut stream = self.files.clone().download(request).await?.into_inner();
         let first = stream.message().await?.and_then(|message| message.part);
         let Some(download_file_response::Part::File(file)) = first else {
-            return Err(incomplete());
+            return Err(incomplete::<DownloadFileResponse>());
         };
         let file = File::from(file);
-        let rest = file.size.saturating_sub(range.offset);
-        let size = range.length.map_or(rest, |length| length.min(rest));
-        Ok(FileDownload {
-            file,
-            stream,
-            size,
-            left: size,
-        })
+        let content = Content::new(stream, range, file.size);
+        Ok(FileDownload { file, content })
     }
-}
-
-fn unreadable(error: &io::Error) -> Error {
-    Error::Local(format!("the source cannot be read: {error}"))
-}
-
-/// So many bytes, or what there is to the end.
-async fn read(source: &mut (impl AsyncRead + Unpin), limit: usize) -> io::Result<Bytes> {
-    let mut read = BytesMut::with_capacity(limit.min(CHUNK_LIMIT));
-    let mut source = source.take(limit as u64);
-    while source.read_buf(&mut read).await? > 0 {}
-    Ok(read.freeze())
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use vault_client::{BlobRange, Client, ListedBlob};
+use vault_client::{Client, ContentRange, ListedBlob};
 
 use super::{InStore, ls::complain};
 use crate::{
@@ -50,7 +50,7 @@ impl Export {
                 }
             };
             let name = format!("{}{}", blob.reference, ending(&blob.content_type));
-            let range = BlobRange::default();
+            let range = ContentRange::default();
             let download = client.download_blob(&self.place.store, &blob.reference, range);
             outward.write(&name, download.await?).await?;
         }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use vault_client::{
-    Attachment, AttachmentContent, BlobDownload, BlobRange, Client, Error, attachments,
+    Attachment, AttachmentContent, BlobDownload, Client, ContentRange, Error, attachments,
     with_content,
 };
 
@@ -83,7 +83,7 @@ async fn download(
 ) -> Result<BlobDownload, Failure> {
     for store in stores {
         match client
-            .download_blob(store, reference, BlobRange::default())
+            .download_blob(store, reference, ContentRange::default())
             .await
         {
             Err(error) if error.reason() == Some("NOT_FOUND") => {}

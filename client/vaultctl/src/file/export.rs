@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use vault_client::{BlobRange, Client, ListedFile};
+use vault_client::{Client, ContentRange, ListedFile};
 
 use super::complain;
 use crate::{
@@ -47,7 +47,7 @@ impl Export {
             if !is_inside(&file.name) {
                 return Err(Failure::other(format!("`{}` is no name", file.name)));
             }
-            let download = client.download_file(&self.store, &file.name, BlobRange::default());
+            let download = client.download_file(&self.store, &file.name, ContentRange::default());
             outward.write(&file.name, download.await?).await?;
         }
         Ok(outward.done())

@@ -4,7 +4,7 @@ use std::{collections::HashMap, io, path::Path};
 
 use indicatif::ProgressBar;
 use tokio::io::AsyncReadExt as _;
-use vault_client::{BlobRange, Client, Error, ListedFile, NewBlob, NewFile, file_resume_key};
+use vault_client::{Client, ContentRange, Error, ListedFile, NewBlob, NewFile, file_resume_key};
 
 use super::{
     Summary,
@@ -101,7 +101,7 @@ impl Import<'_> {
 
     /// Compares a file with the one that is there, piece by piece.
     async fn is_equal(&self, found: &Found) -> Result<bool, Error> {
-        let range = BlobRange::default();
+        let range = ContentRange::default();
         let download = self.client.download_file(self.store, &found.name, range);
         let mut there = download.await?;
         let mut source = open(&found.path).await?;

@@ -11,7 +11,7 @@ use std::{
 };
 
 use tokio::io::{AsyncRead, ReadBuf};
-use vault_client::{BlobRange, Client, NewBlob};
+use vault_client::{Client, ContentRange, NewBlob};
 use vault_crypto::ContentHash;
 
 use crate::{
@@ -181,7 +181,7 @@ async fn round(
     get.hash.single(speed(size, begun));
 
     let begun = Instant::now();
-    let download = client.download_blob("", &blob.reference, BlobRange::default());
+    let download = client.download_blob("", &blob.reference, ContentRange::default());
     let mut download = download.await?;
     while download.next().await?.is_some() {}
     get.figure.single(speed(size, begun));

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming, transport::Channel};
 use vault_client::{
-    BlobRange, Client, Error, ListedBlob, NewBlob, SizeClass, StoreKind, StoreOptions,
+    Client, ContentRange, Error, ListedBlob, NewBlob, SizeClass, StoreKind, StoreOptions,
 };
 use vault_crypto::ContentHash;
 use vault_proto::v1::{
@@ -179,7 +179,7 @@ async fn ranges_are_the_bytes_asked_for() {
     let content = content(3, 3 * MIB + 11);
     let stored = put(client, &content).await;
     let read = async |offset: u64, length: Option<u64>| {
-        let range = BlobRange { offset, length };
+        let range = ContentRange { offset, length };
         let begun = client.download_blob(BLOBS, &stored.blob.reference, range);
         let mut read = Vec::new();
         begun.await?.write_to(&mut read, |_| {}).await?;
@@ -219,7 +219,7 @@ async fn what_is_not_there_or_is_no_ref_is_told_apart() {
     assert_eq!(reason(get), "NOT_FOUND");
     let stored = put(client, b"a blob").await;
     assert_eq!(reason(client.stat_blob(BLOBS, &absent).await), "NOT_FOUND");
-    let whole = BlobRange::default();
+    let whole = ContentRange::default();
     let download = client.download_blob(BLOBS, &absent, whole).await;
     assert_eq!(reason(download.map(drop)), "NOT_FOUND");
     let listed = client.list_blobs("other").await;

@@ -4,7 +4,9 @@ mod hostile;
 
 use std::fs;
 
-use vault_client::{BlobRange, Client, Error, File, ListedFile, NewFile, StoreKind, StoreOptions};
+use vault_client::{
+    Client, ContentRange, Error, File, ListedFile, NewFile, StoreKind, StoreOptions,
+};
 
 use crate::support::{Home, random::Random, reason, soon};
 
@@ -32,7 +34,7 @@ async fn put(client: &Client, new: NewFile, content: &[u8]) -> Result<File, Erro
     soon("a put", client.put_file(STORE, new, content, |_| {})).await
 }
 
-async fn get(client: &Client, name: &str, range: BlobRange) -> Result<Vec<u8>, Error> {
+async fn get(client: &Client, name: &str, range: ContentRange) -> Result<Vec<u8>, Error> {
     let mut download = client.download_file(STORE, name, range).await?;
     let mut content = Vec::new();
     while let Some(chunk) = soon("a chunk", download.next()).await? {
@@ -59,7 +61,7 @@ async fn files_of_any_size_go_in_and_out_and_lie_where_people_find_them() {
     let home = Home::new();
     let daemon = home.ephemeral("root");
     let client = daemon.client().await;
-    let all = BlobRange::default();
+    let all = ContentRange::default();
     for (name, len) in [
         ("empty", 0),
         ("a/card.png", 3),
@@ -99,7 +101,7 @@ async fn files_of_any_size_go_in_and_out_and_lie_where_people_find_them() {
         (5 * MIB, None),
         (7, Some(0)),
     ] {
-        let range = BlobRange {
+        let range = ContentRange {
             offset: offset as u64,
             length: length.map(|length| length as u64),
         };
@@ -107,7 +109,7 @@ async fn files_of_any_size_go_in_and_out_and_lie_where_people_find_them() {
         let expected = &expected[..length.unwrap_or(expected.len())];
         assert!(get(&client, "large", range).await.expect("there") == expected);
     }
-    let beyond = BlobRange {
+    let beyond = ContentRange {
         offset: 6 * MIB as u64,
         length: None,
     };
@@ -194,7 +196,7 @@ async fn a_large_file_goes_through_in_flat_memory() {
     put(&client, new("large"), &large).await.expect("put");
     let put_at = daemon.memory("VmHWM");
     assert!(put_at < before + MORE_KIB, "{before} KiB, then {put_at}");
-    let got = get(&client, "large", BlobRange::default()).await;
+    let got = get(&client, "large", ContentRange::default()).await;
     assert!(got.expect("there") == large);
     let got_at = daemon.memory("VmHWM");
     assert!(got_at < before + MORE_KIB, "{before} KiB, then {got_at}");

@@ -2,10 +2,12 @@
 
 use std::io::{self, SeekFrom};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncSeek, AsyncSeekExt as _};
+use tokio::io::{AsyncRead, AsyncSeek, AsyncSeekExt as _};
 use vault_proto::{CHUNK_LIMIT, v1::upload_blob_response::Ready};
+
+use crate::feed::read;
 
 /// Content that is read from its beginning.
 pub(super) trait Source {
@@ -18,18 +20,9 @@ pub(super) trait Source {
 
     /// The next chunk, a full one unless it is the last; `None` at the end.
     async fn chunk(&mut self) -> io::Result<Option<Bytes>> {
-        read_chunk(self.reader(), CHUNK_LIMIT).await
+        let chunk = read(self.reader(), CHUNK_LIMIT).await?;
+        Ok((!chunk.is_empty()).then_some(chunk))
     }
-}
-
-async fn read_chunk(
-    reader: &mut (impl AsyncRead + Unpin),
-    limit: usize,
-) -> io::Result<Option<Bytes>> {
-    let mut chunk = BytesMut::with_capacity(limit);
-    let mut reader = reader.take(limit as u64);
-    while reader.read_buf(&mut chunk).await? > 0 {}
-    Ok((!chunk.is_empty()).then(|| chunk.freeze()))
 }
 
 /// Content that can be read once.
@@ -59,9 +52,10 @@ impl<S: AsyncRead + AsyncSeek + Unpin> Source for Seekable<S> {
         let mut left = kept.offset;
         while left > 0 {
             let limit = usize::try_from(left).map_or(CHUNK_LIMIT, |left| left.min(CHUNK_LIMIT));
-            let Some(piece) = read_chunk(&mut self.0, limit).await? else {
+            let piece = read(&mut self.0, limit).await?;
+            if piece.is_empty() {
                 break;
-            };
+            }
             left -= piece.len() as u64;
             hash.update(&piece);
         }
@@ -75,6 +69,8 @@ impl<S: AsyncRead + AsyncSeek + Unpin> Source for Seekable<S> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncReadExt as _;
+
     use super::*;
 
     fn kept(content: &[u8]) -> Ready {

@@ -8,7 +8,7 @@ use std::{
 };
 
 use tokio::io::{AsyncRead, AsyncSeek, ReadBuf};
-use vault_client::{BlobRange, Client, Error, NewBlob, StoredBlob};
+use vault_client::{Client, ContentRange, Error, NewBlob, StoredBlob};
 use vault_proto::{CHUNK_LIMIT, v1::upload_blob_request::Start};
 
 use super::{BLOBS, MIB, Upload, chunk, content, finish, put, reference, refs};
@@ -162,7 +162,7 @@ async fn a_lock_ends_streams_and_a_resumable_upload_goes_on_afterwards() {
     let (daemon, client) = home.new_light("root").await;
     let content = content(1, 24 * MIB);
     let stored = put(&client, &content[..16 * MIB]).await;
-    let whole = BlobRange::default();
+    let whole = ContentRange::default();
     let download = client.download_blob(BLOBS, &stored.blob.reference, whole);
     let mut download = download.await.expect("begun");
     download.next().await.expect("a chunk").expect("one");

@@ -1,6 +1,6 @@
 //! The daemon's memory stays flat, whatever is streamed and however slowly.
 
-use vault_client::{BlobRange, NewBlob};
+use vault_client::{ContentRange, NewBlob};
 use vault_proto::v1::{DownloadBlobRequest, ListBlobsRequest};
 
 use super::{BLOBS, MIB, content, put, refs};
@@ -29,7 +29,7 @@ async fn a_large_blob_goes_through_in_flat_memory() {
     let reference = stored.expect("put").blob.reference;
     let put_at = daemon.memory("VmHWM");
     assert!(put_at < before + MORE_KIB, "{before} KiB, then {put_at}");
-    let download = client.download_blob(BLOBS, &reference, BlobRange::default());
+    let download = client.download_blob(BLOBS, &reference, ContentRange::default());
     let mut download = download.await.expect("begun");
     let mut at = 0;
     while let Some(chunk) = download.next().await.expect("a chunk") {

@@ -1,24 +1,48 @@
-//! `vaultctl file get`.
+//! What `blob get` and `file get` have in common: how much of the content, and where it goes.
+
+mod range;
 
 use std::path::PathBuf;
 
-use vault_client::{BlobRange, Client, FileDownload};
+use serde_json::Value;
+use vault_client::{Client, ContentRange};
 
-use super::{One, as_json};
+use self::range::Range;
 use crate::{
     archive::is_stdin,
-    blob::range::Range,
     context::Context,
     failure::Failure,
     interrupt,
     newfile::{NewFile, Target},
-    output, transfer,
+    output,
+    transfer::{self, Download},
 };
 
+/// Something that has content.
+pub(crate) trait Source {
+    /// The word for it.
+    const WHAT: &'static str;
+
+    /// Bytes of all of it.
+    async fn size(&self, client: &Client) -> Result<u64, Failure>;
+    /// Begins to read some of it.
+    async fn download(
+        &self,
+        client: &Client,
+        range: ContentRange,
+    ) -> Result<impl Described, Failure>;
+}
+
+/// Content on its way, with what is known of it.
+pub(crate) trait Described: Download {
+    fn content_type(&self) -> &str;
+    fn as_json(&self) -> Value;
+}
+
 #[derive(clap::Args, Debug)]
-pub(crate) struct Get {
+pub(crate) struct Get<S: Source + clap::Args> {
     #[command(flatten)]
-    one: One,
+    one: S,
     /// Write it to this file, whole or not at all [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -30,8 +54,8 @@ pub(crate) struct Get {
     range: Option<Range>,
 }
 
-impl Get {
-    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+impl<S: Source + clap::Args> Get<S> {
+    pub(crate) async fn run(self, context: &Context) -> Result<(), Failure> {
         let path = self.output.clone().filter(|path| !is_stdin(path));
         let Some(path) = path else {
             return self.print(context).await;
@@ -40,12 +64,11 @@ impl Get {
         let client = context.open().await?;
         let work = async {
             let download = self.begin(&client).await?;
-            let (file, size) = (download.file().clone(), download.size());
+            let (mut json, size) = (download.as_json(), download.size());
             let mut new = target.create()?;
             transfer::write(download, &mut new).await?;
             new.keep()?;
             if context.json() {
-                let mut json = as_json(&file);
                 json["file"] = serde_json::json!(path);
                 json["written"] = size.into();
                 return output::json(&json);
@@ -57,23 +80,23 @@ impl Get {
 
     async fn print(&self, context: &Context) -> Result<(), Failure> {
         if context.json() {
-            let text =
-                "--json and the file cannot both go to standard output: use -o FILE, or stat";
-            return Err(Failure::usage(text));
+            return Err(Failure::usage(format!(
+                "--json and the {} cannot both go to standard output: use -o FILE, or stat",
+                S::WHAT
+            )));
         }
         let client = context.open().await?;
         let download = self.begin(&client).await?;
-        transfer::check_terminal(&download.file().content_type)?;
+        transfer::check_terminal(download.content_type())?;
         transfer::write(download, &mut NewFile::Stdout).await
     }
 
-    async fn begin(&self, client: &Client) -> Result<FileDownload, Failure> {
-        let (store, name) = (&self.one.store, &self.one.name);
+    async fn begin(&self, client: &Client) -> Result<impl Described, Failure> {
         let range = match self.range {
-            None => BlobRange::default(),
+            None => ContentRange::default(),
             Some(Range::From(range)) => range,
-            Some(last) => last.of(client.stat_file(store, name).await?.size),
+            Some(last) => last.of(self.one.size(client).await?),
         };
-        Ok(client.download_file(store, name, range).await?)
+        self.one.download(client, range).await
     }
 }

@@ -2,23 +2,23 @@
 
 use std::str::FromStr;
 
-use vault_client::BlobRange;
+use vault_client::ContentRange;
 
 /// Some of a blob's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Range {
     /// `A-B`, both included, or `A-` for all from there on.
-    From(BlobRange),
+    From(ContentRange),
     /// `-N`: the last so many.
     Last(u64),
 }
 
 impl Range {
     /// The bytes meant, of `size` in all.
-    pub(crate) fn of(self, size: u64) -> BlobRange {
+    pub(crate) fn of(self, size: u64) -> ContentRange {
         match self {
             Self::From(range) => range,
-            Self::Last(count) => BlobRange {
+            Self::Last(count) => ContentRange {
                 offset: size.saturating_sub(count),
                 length: None,
             },
@@ -37,14 +37,14 @@ impl FromStr for Range {
                 0 => Err("the last 0 bytes are none".to_owned()),
                 count => Ok(Self::Last(count)),
             },
-            (first, "") => Ok(Self::From(BlobRange {
+            (first, "") => Ok(Self::From(ContentRange {
                 offset: number(first)?,
                 length: None,
             })),
             (first, last) => {
                 let (offset, last) = (number(first)?, number(last)?);
                 let beyond = last.checked_sub(offset).ok_or("it ends before it begins")?;
-                Ok(Self::From(BlobRange {
+                Ok(Self::From(ContentRange {
                     offset,
                     length: Some(beyond.saturating_add(1)),
                 }))
@@ -60,7 +60,7 @@ mod tests {
     #[test]
     fn ranges_are_those_of_http() {
         let parse = |text: &str| text.parse::<Range>().map(|range| range.of(100));
-        let range = |offset, length| Ok(BlobRange { offset, length });
+        let range = |offset, length| Ok(ContentRange { offset, length });
         assert_eq!(parse("0-0"), range(0, Some(1)));
         assert_eq!(parse("10-19"), range(10, Some(10)));
         assert_eq!(parse("10-"), range(10, None));
