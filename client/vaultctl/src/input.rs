@@ -1,8 +1,9 @@
-//! Small files that are read whole: secrets and key files. `-` is standard input.
+//! Small files that are read whole: secrets and key files, where `-` is standard input; and content
+//! of any size.
 
 use std::{
-    fs::File,
-    io::{self, Read as _},
+    fs::{File, Metadata},
+    io::{self, IsTerminal as _, Read as _},
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
 };
@@ -26,13 +27,37 @@ pub(crate) fn take_stdin() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Standard input without the buffer that others read it through.
-pub(crate) fn stdin_as_file() -> io::Result<File> {
+/// Content of any size from standard input, without the buffer that others read it through.
+pub(crate) fn content_of_stdin() -> Result<File, Failure> {
+    if io::stdin().is_terminal() {
+        return Err(Failure::usage("standard input is a terminal: name a file"));
+    }
+    take_stdin()?;
     #[cfg(unix)]
     let own = std::os::fd::AsFd::as_fd(&io::stdin()).try_clone_to_owned();
     #[cfg(windows)]
     let own = std::os::windows::io::AsHandle::as_handle(&io::stdin()).try_clone_to_owned();
-    own.map(File::from)
+    Ok(own.map(File::from)?)
+}
+
+/// Content of any size from a path that is no folder. It may be a pipe, say.
+pub(crate) fn content_of(path: &Path) -> Result<(File, Metadata), Failure> {
+    let open = || {
+        let file = File::open(path)?;
+        let metadata = file.metadata()?;
+        Ok((file, metadata))
+    };
+    let opened = open().map_err(|error| unreadable(path, &error))?;
+    if opened.1.is_dir() {
+        let shown = path.display();
+        let text = format!("{shown} is a folder: `vaultctl import` takes folders");
+        return Err(Failure::usage(text));
+    }
+    Ok(opened)
+}
+
+pub(crate) fn unreadable(path: &Path, error: &io::Error) -> Failure {
+    Failure::usage(format!("cannot read {}: {error}", path.display()))
 }
 
 /// Every byte of `file`; `what` names it where it cannot be read.

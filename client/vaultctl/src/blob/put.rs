@@ -1,8 +1,8 @@
 //! `vaultctl blob put`.
 
 use std::{
-    fs::{File, Metadata},
-    io::{self, IsTerminal as _},
+    fs::Metadata,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -63,15 +63,12 @@ impl Put {
     }
 
     async fn stdin(&self, client: &Client) -> Result<StoredBlob, Failure> {
-        if io::stdin().is_terminal() {
-            return Err(Failure::usage("standard input is a terminal: name a file"));
-        }
-        input::take_stdin()?;
+        let source = input::content_of_stdin()?;
         let new = NewBlob {
             content_type: self.content_type.clone().unwrap_or_default(),
             ..NewBlob::default()
         };
-        let source = tokio::fs::File::from_std(input::stdin_as_file()?);
+        let source = tokio::fs::File::from_std(source);
         put(client, &self.place.store, new, source).await
     }
 
@@ -81,14 +78,7 @@ impl Put {
         client: &Client,
         path: &Path,
     ) -> Result<StoredBlob, Failure> {
-        let shown = path.display();
-        let unreadable = |error: io::Error| Failure::usage(format!("cannot read {shown}: {error}"));
-        let file = File::open(path).map_err(unreadable)?;
-        let metadata = file.metadata().map_err(unreadable)?;
-        if metadata.is_dir() {
-            let text = format!("{shown} is a folder: `vaultctl import` takes folders");
-            return Err(Failure::usage(text));
-        }
+        let (file, metadata) = input::content_of(path)?;
         let content_type = self.content_type.clone();
         let mut new = NewBlob {
             content_type: content_type.unwrap_or_else(|| by_name(path)),
@@ -100,7 +90,9 @@ impl Put {
             return put(client, &self.place.store, new, source).await;
         }
         new.size = Some(metadata.len());
-        new.resume_key = self.resume_key(path, &metadata).map_err(unreadable)?;
+        new.resume_key = self
+            .resume_key(path, &metadata)
+            .map_err(|error| input::unreadable(path, &error))?;
         let bar = bar::bytes(metadata.len(), "putting");
         let progress = |sent| bar.set_position(sent);
         let stored = client
@@ -110,7 +102,8 @@ impl Put {
         let stored = stored?;
         if stored.resumed > 0 && !context.json() {
             eprintln!(
-                "{shown}: taken up again, {} of {} were there",
+                "{}: taken up again, {} of {} were there",
+                path.display(),
                 output::size(stored.resumed),
                 output::size(metadata.len())
             );

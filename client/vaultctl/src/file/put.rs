@@ -1,10 +1,6 @@
 //! `vaultctl file put`.
 
-use std::{
-    fs::File,
-    io::{self, IsTerminal as _},
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
 use tokio::io::AsyncRead;
 use vault_client::{Client, NewFile};
@@ -35,8 +31,11 @@ impl Put {
         }
         let path = self.file.as_deref().filter(|path| !is_stdin(path));
         let (source, size) = match path {
-            Some(path) => open(path)?,
-            None => (stdin()?, None),
+            Some(path) => {
+                let (file, metadata) = input::content_of(path)?;
+                (file, metadata.is_file().then_some(metadata.len()))
+            }
+            None => (input::content_of_stdin()?, None),
         };
         let client = context.open().await?;
         let new = self.new_file(size);
@@ -70,27 +69,6 @@ impl Put {
             create: self.create,
         }
     }
-}
-
-fn stdin() -> Result<File, Failure> {
-    if io::stdin().is_terminal() {
-        return Err(Failure::usage("standard input is a terminal: name a file"));
-    }
-    input::take_stdin()?;
-    Ok(input::stdin_as_file()?)
-}
-
-/// The file at a path, with its size where it has one from the start.
-fn open(path: &Path) -> Result<(File, Option<u64>), Failure> {
-    let shown = path.display();
-    let unreadable = |error: io::Error| Failure::usage(format!("cannot read {shown}: {error}"));
-    let file = File::open(path).map_err(unreadable)?;
-    let metadata = file.metadata().map_err(unreadable)?;
-    if metadata.is_dir() {
-        let text = format!("{shown} is a folder: `vaultctl import` takes folders");
-        return Err(Failure::usage(text));
-    }
-    Ok((file, metadata.is_file().then_some(metadata.len())))
 }
 
 /// Puts whatever a source gives, with a bar.
