@@ -58,6 +58,22 @@ fn waits<T>(receiver: &mpsc::Receiver<T>) {
     assert!(receiver.recv_timeout(WATCHED).is_err(), "it does not wait");
 }
 
+/// Stops amid a write of a document that names the blob, and gives what comes of it.
+fn naming(world: &BlobWorld, keeper: &Keeper, blob: BlobRef) -> mpsc::Receiver<StoreResult<()>> {
+    let notes = world.notes();
+    keeper.arm();
+    let body = with_refs(&[blob]);
+    let write = spawned(move || put(&notes, "a", &body).map(drop));
+    stopped(keeper);
+    write
+}
+
+/// What a collection did that has nothing to wait for any more.
+fn ended(collection: &mpsc::Receiver<StoreResult<Collected>>) -> Collected {
+    let collected = collection.recv_timeout(PATIENCE).expect("ended");
+    collected.expect("collected")
+}
+
 fn collecting(world: &Arc<BlobWorld>) -> mpsc::Receiver<StoreResult<Collected>> {
     let world = Arc::clone(world);
     spawned(move || collect(&world.vault, GRACE))
@@ -68,20 +84,13 @@ fn what_a_document_is_about_to_name_is_not_removed() {
     // While the document becomes durable.
     let (world, blob, keeper) = due(|call, path| call == "sync" && path.ends_with("objects"));
     let world = Arc::new(world);
-    let notes = world.notes();
-    keeper.arm();
-    let body = with_refs(&[blob]);
-    let write = spawned(move || put(&notes, "a", &body).map(drop));
-    stopped(&keeper);
+    let write = naming(&world, &keeper, blob);
     let collection = collecting(&world);
     // What the documents name is not known before.
     waits(&collection);
     drop(keeper);
     write.recv_timeout(PATIENCE).expect("ended").expect("put");
-    let collected = collection
-        .recv_timeout(PATIENCE)
-        .expect("ended")
-        .expect("collected");
+    let collected = ended(&collection);
     assert_eq!(collected.removed, 0);
     assert!(world.holds(&blob));
     assert_eq!(world.collect(Duration::ZERO).named, 1);
@@ -92,20 +101,13 @@ fn whoever_removes_waits_for_whoever_names() {
     // While the document becomes durable, and everything unnamed goes at once.
     let (world, blob, keeper) = due(|call, path| call == "sync" && path.ends_with("objects"));
     let world = Arc::new(world);
-    let notes = world.notes();
-    keeper.arm();
-    let body = with_refs(&[blob]);
-    let write = spawned(move || put(&notes, "a", &body).map(drop));
-    stopped(&keeper);
+    let write = naming(&world, &keeper, blob);
     let at_once = Arc::clone(&world);
     let collection = spawned(move || collect(&at_once.vault, Duration::ZERO));
     waits(&collection);
     drop(keeper);
     write.recv_timeout(PATIENCE).expect("ended").expect("put");
-    let collected = collection
-        .recv_timeout(PATIENCE)
-        .expect("ended")
-        .expect("collected");
+    let collected = ended(&collection);
     assert_eq!(collected.removed, 0);
     assert!(world.holds(&blob));
 }
@@ -130,10 +132,7 @@ fn a_document_cannot_name_what_is_being_removed() {
         matches!(refused, StoreError::BlobMissing(found) if found == blob),
         "{refused}"
     );
-    let collected = collection
-        .recv_timeout(PATIENCE)
-        .expect("ended")
-        .expect("collected");
+    let collected = ended(&collection);
     assert_eq!(collected.removed, 1);
 }
 
@@ -147,10 +146,7 @@ fn what_is_put_again_during_a_look_stays() {
     let blobs = world.vault.blobs(&name("blobs")).expect("open");
     assert!(blobs.put("text/plain", b"stray").expect("put").existed);
     drop(keeper);
-    let collected = collection
-        .recv_timeout(PATIENCE)
-        .expect("ended")
-        .expect("collected");
+    let collected = ended(&collection);
     assert_eq!(collected.removed, 0);
     assert!(world.holds(&blob));
     // It was named in this look: its time has not even begun.
