@@ -62,6 +62,8 @@ pub const FORMAT: u8 = 1;
 pub const HEADER_LEN: usize = 80;
 /// Bytes of content in every chunk but the last one.
 pub const CHUNK: usize = 64 << 10;
+/// Length of the nonce that a chunk begins with, in bytes.
+pub const NONCE_LEN: usize = STORED_NONCE_LEN;
 /// What sealing adds to a chunk, in bytes.
 pub const OVERHEAD: usize = STORED_NONCE_LEN + TAG_LEN;
 /// Length of every chunk but the last one as it is stored, in bytes.

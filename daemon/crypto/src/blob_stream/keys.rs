@@ -1,7 +1,7 @@
 //! The keys of one blob file, and what they seal and open.
 
 use super::{
-    BlobAddress, BlobHeader, CHUNK, CHUNKS, FORMAT, HEADER_LEN, MAGIC, OVERHEAD, Position,
+    BlobAddress, BlobHeader, CHUNK, CHUNKS, FORMAT, HEADER_LEN, MAGIC, NONCE_LEN, Position,
     SALT_LEN, Suite, TRAILER_LEN, Trailer,
 };
 use crate::{
@@ -110,10 +110,31 @@ impl StreamKeys {
         sealed: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<(), EnvelopeError> {
-        let len = sealed.len().checked_sub(OVERHEAD);
+        let (nonce, sealed) = sealed.split_first_chunk().ok_or(EnvelopeError::Malformed)?;
+        let start = out.len();
+        out.extend_from_slice(sealed);
+        match self.open_chunk_in_place(position, nonce, &mut out[start..]) {
+            Ok(len) => out.truncate(start + len),
+            Err(error) => {
+                out.truncate(start);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens a chunk where it stands: `sealed` is what follows its nonce. Says how many bytes of
+    /// content stand there then; where it fails, `sealed` is as it was.
+    pub fn open_chunk_in_place(
+        &self,
+        position: Position,
+        nonce: &[u8; NONCE_LEN],
+        sealed: &mut [u8],
+    ) -> Result<usize, EnvelopeError> {
+        let len = sealed.len().checked_sub(TAG_LEN);
         len.and_then(|len| check_len(position, len))
             .ok_or(EnvelopeError::Malformed)?;
-        self.open_part(&self.chunk, &position.encode(), sealed, out)
+        self.open_part(&self.chunk, &position.encode(), nonce, sealed)
     }
 
     /// Seals the trailer.
@@ -125,9 +146,12 @@ impl StreamKeys {
 
     /// Opens the trailer.
     pub fn open_trailer(&self, sealed: &[u8; TRAILER_LEN]) -> Result<Trailer, EnvelopeError> {
-        let mut out = Vec::with_capacity(TRAILER_LEN);
-        self.open_part(&self.trailer, TRAILER_DATA, sealed, &mut out)?;
-        Trailer::parse(&out)
+        let mut sealed = *sealed;
+        let (nonce, sealed) = sealed
+            .split_first_chunk_mut()
+            .ok_or(EnvelopeError::Malformed)?;
+        let len = self.open_part(&self.trailer, TRAILER_DATA, nonce, sealed)?;
+        Trailer::parse(&sealed[..len])
     }
 
     fn seal(
@@ -155,26 +179,19 @@ impl StreamKeys {
         &self,
         key: &Derived,
         associated_data: &[u8],
-        sealed: &[u8],
-        out: &mut Vec<u8>,
-    ) -> Result<(), EnvelopeError> {
-        let parts = sealed.split_first_chunk::<STORED_NONCE_LEN>();
-        let parts = parts.and_then(|(nonce, rest)| {
-            let (sealed, tag) = rest.split_last_chunk::<TAG_LEN>()?;
-            Some((nonce, sealed, tag))
-        });
-        let (nonce, sealed, tag) = parts.ok_or(EnvelopeError::Malformed)?;
-        let start = out.len();
-        out.extend_from_slice(sealed);
+        nonce: &[u8; NONCE_LEN],
+        sealed: &mut [u8],
+    ) -> Result<usize, EnvelopeError> {
+        let (content, tag) = sealed
+            .split_last_chunk_mut::<TAG_LEN>()
+            .ok_or(EnvelopeError::Malformed)?;
         let open = match self.header.suite {
             Suite::XChaCha20Poly1305 => primitives::open_short_nonce,
             Suite::Aes256Gcm => primitives::open_aes_gcm,
         };
-        let opened = open(key, nonce, associated_data, &mut out[start..], tag);
-        opened.ok_or_else(|| {
-            out.truncate(start);
-            EnvelopeError::NotAuthentic
-        })
+        let opened = open(key, nonce, associated_data, content, tag);
+        opened.ok_or(EnvelopeError::NotAuthentic)?;
+        Ok(content.len())
     }
 }
 

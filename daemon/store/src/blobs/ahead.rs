@@ -56,8 +56,7 @@ impl Ahead {
     pub(super) fn next(&mut self, buffer: &mut Piece) -> StoreResult<()> {
         let pieces = self.pieces.as_ref().ok_or(StoreError::Closed)?;
         let piece = pieces.recv().map_err(|_| StoreError::Closed)??;
-        let mut old = std::mem::replace(buffer, piece);
-        old.clear();
+        let old = std::mem::replace(buffer, piece);
         let _ = self.emptied.try_send(old);
         Ok(())
     }

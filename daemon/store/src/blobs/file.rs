@@ -4,7 +4,7 @@ use std::{io, path::Path, sync::Arc};
 
 use vault_crypto::{
     BlobAddress, BlobHeader, EnvelopeError, Position, StreamKeys, Trailer,
-    blob_stream::{self, CHUNK, HEADER_LEN, SEALED_CHUNK, TRAILER_LEN},
+    blob_stream::{self, CHUNK, HEADER_LEN, NONCE_LEN, OVERHEAD, SEALED_CHUNK, TRAILER_LEN},
 };
 
 use super::{BlobInfo, BlobRef};
@@ -160,43 +160,47 @@ impl BlobFile {
         self.trailer.size / CHUNK as u64 + 1
     }
 
-    /// Adds to `content` what chunks `first` to, at most, `first + count` hold. `sealed` is room to
-    /// work in.
+    /// Replaces `content` by what chunks `first` to, at most, `first + count` hold. Each is read to
+    /// where its content is to stand, and opened there. Of what fails the rest is of no use.
     pub(super) fn read_chunks(
         &self,
         first: u64,
         count: usize,
-        sealed: &mut Vec<u8>,
         content: &mut Vec<u8>,
     ) -> Result<(), Failure> {
         let last = self.chunks() - 1;
-        let begin = blob_stream::chunk_offset(first);
-        let end = match first + count as u64 {
-            end if end <= last => blob_stream::chunk_offset(end),
-            _ => self.len - TRAILER_LEN as u64,
-        };
-        let len = usize::try_from(end - begin).map_err(|_| EnvelopeError::Malformed)?;
-        sealed.resize(len, 0);
-        self.file.read_exact_at(sealed, begin)?;
-        let mut rest = &sealed[..];
-        let mut index = first;
-        while index <= last && !rest.is_empty() {
-            let whole = if index == last {
-                rest.len()
-            } else {
-                SEALED_CHUNK
-            };
-            let (chunk, behind) = rest
-                .split_at_checked(whole)
-                .ok_or(EnvelopeError::Malformed)?;
+        let end = last
+            .saturating_add(1)
+            .min(first.saturating_add(count as u64));
+        let mut len = 0;
+        // Not twice as much, for the tag of the last one.
+        let chunks = usize::try_from(end.saturating_sub(first)).unwrap_or(count);
+        content.reserve_exact((chunks * CHUNK + OVERHEAD).saturating_sub(content.len()));
+        for index in first..end {
             let position = Position {
                 index,
                 last: index == last,
             };
-            self.keys.open_chunk(position, chunk, content)?;
-            rest = behind;
-            index += 1;
+            let begin = blob_stream::chunk_offset(index);
+            let behind = if position.last {
+                self.len - TRAILER_LEN as u64
+            } else {
+                begin + SEALED_CHUNK as u64
+            };
+            let sealed = behind.checked_sub(begin + NONCE_LEN as u64);
+            let sealed = sealed.and_then(|sealed| usize::try_from(sealed).ok());
+            let sealed = sealed.ok_or(EnvelopeError::Malformed)?;
+            // What stood there before is overwritten.
+            if content.len() < len + sealed {
+                content.resize(len + sealed, 0);
+            }
+            let sealed = &mut content[len..len + sealed];
+            let mut nonce = [0; NONCE_LEN];
+            self.file.read_exact_at(&mut nonce, begin)?;
+            self.file.read_exact_at(sealed, begin + NONCE_LEN as u64)?;
+            len += self.keys.open_chunk_in_place(position, &nonce, sealed)?;
         }
+        content.truncate(len);
         Ok(())
     }
 }
@@ -212,11 +216,4 @@ impl BlobInfo {
             stored_bytes: blob_stream::file_len(trailer.size),
         }
     }
-}
-
-/// Buffers for a batch.
-#[derive(Default)]
-pub(super) struct Room {
-    pub(super) sealed: Vec<u8>,
-    pub(super) content: zeroize::Zeroizing<Vec<u8>>,
 }

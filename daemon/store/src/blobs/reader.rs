@@ -53,7 +53,6 @@ pub(super) struct Source {
     file: BlobFile,
     path: PathBuf,
     object: String,
-    sealed: Vec<u8>,
     /// Where the next content begins, and where the last one ends.
     at: u64,
     end: u64,
@@ -62,8 +61,8 @@ pub(super) struct Source {
 impl Source {
     /// Replaces `buffer`'s content by what comes next; empty at the end.
     pub(super) fn next(&mut self, buffer: &mut Vec<u8>) -> StoreResult<()> {
-        buffer.clear();
         if self.at == self.end {
+            buffer.clear();
             return Ok(());
         }
         let read = self.read(buffer);
@@ -76,8 +75,7 @@ impl Source {
     fn read(&mut self, buffer: &mut Vec<u8>) -> Result<(), Failure> {
         let chunk = CHUNK as u64;
         let (first, skipped) = (self.at / chunk, self.at % chunk);
-        self.file
-            .read_chunks(first, CHUNKS, &mut self.sealed, buffer)?;
+        self.file.read_chunks(first, CHUNKS, buffer)?;
         let wanted = usize::try_from(self.end - first * chunk).unwrap_or(usize::MAX);
         buffer.truncate(wanted);
         let skipped = usize::try_from(skipped).unwrap_or(CHUNK);
@@ -100,7 +98,6 @@ impl Reading {
                 file,
                 path,
                 object,
-                sealed: Vec::new(),
                 at: 0,
                 end: info.size,
             }),

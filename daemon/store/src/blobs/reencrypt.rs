@@ -7,10 +7,11 @@
 use std::{collections::BTreeSet, ops::ControlFlow, path::Path, sync::Arc};
 
 use vault_crypto::{BlobHeader, KeyId, ObjectName, StreamKeys, Suite, blob_stream::CHUNK};
+use zeroize::Zeroizing;
 
 use super::{
     Inner,
-    file::{self, BATCH, BlobFile, Failure, Room},
+    file::{self, BATCH, BlobFile, Failure},
     folders::{Folders, Found},
     listing::Length,
     sealer::Sealer,
@@ -227,25 +228,24 @@ impl Inner {
         let keys = self.new_keys(&file.path)?;
         let fs = self.context.root.fs();
         let mut sealer = Sealer::create(fs, &file.path, keys, &file.spoiled)?;
-        let mut room = Room::default();
+        let mut content = Zeroizing::new(Vec::new());
         let mut untold = 0;
         for first in (0..from.chunks()).step_by(BATCH) {
             self.check_open()?;
-            room.content.clear();
-            from.read_chunks(first, BATCH, &mut room.sealed, &mut room.content)
+            from.read_chunks(first, BATCH, &mut content)
                 .map_err(|failure| failure.of(path, object))?;
             if first + BATCH as u64 >= from.chunks() {
                 break;
             }
-            sealer.write(&room.content)?;
-            untold += room.content.len() as u64;
+            sealer.write(&content)?;
+            untold += content.len() as u64;
             if untold >= TOLD_AFTER && tell(std::mem::take(&mut untold)).is_break() {
                 return Ok(None);
             }
         }
-        let whole = room.content.len() / CHUNK * CHUNK;
-        sealer.write(&room.content[..whole])?;
-        sealer.finish(&room.content[whole..], &from.trailer)?;
+        let whole = content.len() / CHUNK * CHUNK;
+        sealer.write(&content[..whole])?;
+        sealer.finish(&content[whole..], &from.trailer)?;
         Ok(Some((file, from.trailer.size)))
     }
 

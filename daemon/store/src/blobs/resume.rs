@@ -15,10 +15,11 @@ use vault_crypto::{
     KeyId, ObjectName, Position, StreamKeys,
     blob_stream::{self, CHUNK, SEALED_CHUNK},
 };
+use zeroize::Zeroizing;
 
 use super::{
     Inner, NewBlob, OCTET_STREAM,
-    file::{self, BATCH, Failure, Room},
+    file::{self, BATCH, Failure},
     sealer::Sealer,
     sessions::Session,
     spoiled::Spoiled,
@@ -189,7 +190,8 @@ impl Inner {
 
     /// Reads the whole chunks that are authentic, and cuts off what is behind them.
     fn go_on(&self, rest: Rest, plan: Plan) -> StoreResult<Work> {
-        let mut room = Room::default();
+        let mut chunks = Vec::new();
+        let mut content = Zeroizing::new(Vec::new());
         let mut next = 0;
         let mut hasher = vault_crypto::ContentHasher::new();
         let whole = rest.len.saturating_sub(blob_stream::chunk_offset(0)) / SEALED_CHUNK as u64;
@@ -198,24 +200,20 @@ impl Inner {
             self.check_open()?;
             let count = (whole - next).min(BATCH as u64);
             let bytes = usize::try_from(count).unwrap_or(BATCH) * SEALED_CHUNK;
-            room.sealed.resize(bytes, 0);
+            chunks.resize(bytes, 0);
             rest.file
-                .read_exact_at(&mut room.sealed, blob_stream::chunk_offset(next))
+                .read_exact_at(&mut chunks, blob_stream::chunk_offset(next))
                 .map_err(|error| StoreError::io("read", &rest.path, &error))?;
-            for chunk in room.sealed.chunks(SEALED_CHUNK) {
+            for chunk in chunks.chunks(SEALED_CHUNK) {
                 let position = Position {
                     index: next,
                     last: false,
                 };
-                room.content.clear();
-                if rest
-                    .keys
-                    .open_chunk(position, chunk, &mut room.content)
-                    .is_err()
-                {
+                content.clear();
+                if rest.keys.open_chunk(position, chunk, &mut content).is_err() {
                     break 'all;
                 }
-                hasher.update(&room.content);
+                hasher.update(&content);
                 next += 1;
             }
         }
