@@ -78,8 +78,7 @@ const SALT_LEN: usize = 32;
 pub enum Suite {
     /// XChaCha20-Poly1305: fast, and constant in time, on every CPU.
     XChaCha20Poly1305,
-    /// AES-256-GCM: twice as fast where the CPU has instructions for it, slow and open to timing
-    /// elsewhere.
+    /// AES-256-GCM: several times as fast where the CPU has instructions for it, slow elsewhere.
     Aes256Gcm,
 }
 

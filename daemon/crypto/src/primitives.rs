@@ -1,10 +1,10 @@
 //! One function per primitive, each naming its specification and why its use here is safe.
 
-use aes_gcm::Aes256Gcm;
 use chacha20poly1305::{
     KeyInit as _, XChaCha20Poly1305, aead::AeadInOut as _, aead::inout::InOutBuf,
 };
 use hkdf::Hkdf;
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
@@ -17,6 +17,8 @@ pub(crate) const STORED_NONCE_LEN: usize = 12;
 /// How much of the stack is overwritten after a key was made on it, in bytes: several times what
 /// HKDF uses.
 pub(crate) const SCRUBBED: usize = 16 << 10;
+/// The same for a cipher's key: several times what ring uses.
+const CIPHER_SCRUBBED: usize = 8 << 10;
 /// Length of a Poly1305 tag, in bytes.
 pub(crate) const TAG_LEN: usize = 16;
 
@@ -148,13 +150,14 @@ pub(crate) fn seal_aes_gcm(
     associated_data: &[u8],
     buffer: &mut [u8],
 ) -> Option<[u8; TAG_LEN]> {
-    Aes256Gcm::new(key.into())
-        .encrypt_inout_detached(nonce.into(), associated_data, InOutBuf::from(buffer))
-        .ok()
-        .map(Into::into)
+    with_aes_gcm(key, |cipher| {
+        let nonce = Nonce::assume_unique_for_key(*nonce);
+        let tag = cipher.seal_in_place_separate_tag(nonce, Aad::from(associated_data), buffer);
+        tag.ok()?.as_ref().try_into().ok()
+    })
 }
 
-/// The inverse of [`seal_aes_gcm`]; `None`, with `buffer` unchanged, where the tag does not fit.
+/// The inverse of [`seal_aes_gcm`]; `None`, with `buffer` wiped, where the tag does not fit.
 pub(crate) fn open_aes_gcm(
     key: &[u8; KEY_LEN],
     nonce: &[u8; STORED_NONCE_LEN],
@@ -162,14 +165,24 @@ pub(crate) fn open_aes_gcm(
     buffer: &mut [u8],
     tag: &[u8; TAG_LEN],
 ) -> Option<()> {
-    Aes256Gcm::new(key.into())
-        .decrypt_inout_detached(
-            nonce.into(),
-            associated_data,
-            InOutBuf::from(buffer),
-            tag.into(),
-        )
-        .ok()
+    with_aes_gcm(key, |cipher| {
+        let nonce = Nonce::assume_unique_for_key(*nonce);
+        let data = Aad::from(associated_data);
+        let opened = cipher.open_in_place_separate_tag(nonce, data, (*tag).into(), buffer, 0..);
+        opened.ok().map(|_| ())
+    })
+}
+
+/// Runs `work` with the cipher of a key, and leaves nothing of either behind: ring wipes no key.
+fn with_aes_gcm<T>(key: &[u8; KEY_LEN], work: impl FnOnce(&LessSafeKey) -> Option<T>) -> Option<T> {
+    #[inline(never)]
+    fn run<T>(key: &[u8; KEY_LEN], work: impl FnOnce(&LessSafeKey) -> Option<T>) -> Option<T> {
+        let key = UnboundKey::new(&AES_256_GCM, key).ok()?;
+        work(&LessSafeKey::new(key))
+    }
+    let done = run(key, work);
+    scrub_stack::<CIPHER_SCRUBBED>();
+    done
 }
 
 /// Whether the CPU has instructions for AES and for carry-less multiplication, which the AES-GCM in

@@ -124,7 +124,7 @@ impl StreamKeys {
     }
 
     /// Opens a chunk where it stands: `sealed` is what follows its nonce. Says how many bytes of
-    /// content stand there then; where it fails, `sealed` is as it was.
+    /// content stand there then; where it fails, nothing in `sealed` is of use.
     pub fn open_chunk_in_place(
         &self,
         position: Position,
