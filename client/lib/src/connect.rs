@@ -17,8 +17,9 @@ use crate::error::Error;
 /// HTTP/2 windows, in bytes: a few chunks in flight.
 const STREAM_WINDOW: u32 = 2 << 20;
 const CONNECTION_WINDOW: u32 = 4 << 20;
-/// Largest HTTP/2 frame, in bytes: what comes in larger ones takes fewer calls to read.
-const FRAME: u32 = 256 << 10;
+/// Largest HTTP/2 frame, in bytes: what comes in larger ones takes fewer calls to read. A message of
+/// the largest chunk fits in one, with what says so.
+const FRAME: u32 = (256 << 10) + 1024;
 
 #[cfg(unix)]
 type Io = tokio::net::UnixStream;

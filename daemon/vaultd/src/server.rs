@@ -39,8 +39,9 @@ use crate::{
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 2 << 20;
 
-/// Largest HTTP/2 frame, in bytes: what comes in larger ones takes fewer calls to read.
-const FRAME: u32 = 256 << 10;
+/// Largest HTTP/2 frame, in bytes: what comes in larger ones takes fewer calls to read. A message of
+/// the largest chunk fits in one, with what says so.
+const FRAME: u32 = (256 << 10) + 1024;
 
 /// Largest message, in bytes, of a service whose messages hold names and passphrases.
 const SMALL_MESSAGE: usize = 64 << 10;
