@@ -6,7 +6,7 @@ mod failures;
 mod outside;
 mod sealed;
 
-use std::{collections::BTreeMap, fs, ops::ControlFlow, sync::Arc};
+use std::{collections::BTreeMap, fs, ops::ControlFlow, sync::Arc, time::UNIX_EPOCH};
 
 use vault_store::{
     SizeClass, StoreError, StoreResult, Vault,
@@ -171,7 +171,22 @@ fn names_that_some_system_takes_for_the_same_are_not_both_there() {
     }
     // Known from before, and after others have changed the folder.
     write(&store, "Straße/b", b"3");
-    fs::write(disk.root().join("plain/cards/Straße/C"), b"4").expect("written");
+    let folder = disk.root().join("plain/cards/Straße");
+    let modified = || {
+        let metadata = fs::metadata(&folder).expect("there");
+        let since = metadata
+            .modified()
+            .expect("a time")
+            .duration_since(UNIX_EPOCH);
+        since.expect("after 1970").as_millis()
+    };
+    // The system's clock for files ticks every few milliseconds: a change within the same tick as the
+    // one before is not seen.
+    let before = modified();
+    while modified() == before {
+        let _ = fs::remove_file(folder.join("C"));
+        fs::write(folder.join("C"), b"4").expect("written");
+    }
     assert!(store.put(file("Straße/c"), b"5", false).is_err());
     assert!(store.put(file("Straße/B"), b"5", false).is_err());
     write(&store, "Straße/Photo.PNG", b"6");
