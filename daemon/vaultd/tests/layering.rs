@@ -51,6 +51,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("tonic-web", &["vault-gateway"]),
     ("axum", &["vault-gateway"]),
     ("interprocess", &["vaultd", "vault-client"]),
+    ("aes-gcm", CRYPTO),
     ("ring", CRYPTO),
     ("age", CRYPTO),
     ("argon2", CRYPTO),
