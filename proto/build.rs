@@ -4,8 +4,9 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 12] = [
+const FILES: [&str; 18] = [
     "vault/v1/archives.proto",
+    "vault/v1/auth.proto",
     "vault/v1/blobs.proto",
     "vault/v1/connections.proto",
     "vault/v1/databases.proto",
@@ -13,9 +14,14 @@ const FILES: [&str; 12] = [
     "vault/v1/errors.proto",
     "vault/v1/files.proto",
     "vault/v1/keys.proto",
+    "vault/v1/logins.proto",
     "vault/v1/maintenance.proto",
+    "vault/v1/pairing.proto",
+    "vault/v1/passkeys.proto",
     "vault/v1/secrets.proto",
+    "vault/v1/sessions.proto",
     "vault/v1/stores.proto",
+    "vault/v1/tokens.proto",
     "vault/v1/vault.proto",
 ];
 
@@ -88,6 +94,23 @@ fn main() -> Result<(), Box<dyn Error>> {
             ".vault.v1.SetSecretRequest",
             ".vault.v1.GetSecretResponse",
             ".vault.v1.SaveConnectionRequest",
+            ".vault.v1.BeginRegistrationRequest",
+            ".vault.v1.BeginRegistrationResponse",
+            ".vault.v1.FinishRegistrationRequest",
+            ".vault.v1.FinishRegistrationResponse",
+            ".vault.v1.BeginLoginResponse",
+            ".vault.v1.FinishLoginRequest",
+            ".vault.v1.FinishLoginResponse",
+            ".vault.v1.NewSession",
+            ".vault.v1.CreateTokenResponse",
+            ".vault.v1.CreatePairingResponse",
+            ".vault.v1.BeginDeviceResponse",
+            ".vault.v1.DescribeLoginRequest",
+            ".vault.v1.DecideLoginRequest",
+            ".vault.v1.AuthorizeLoginResponse",
+            ".vault.v1.ExchangeLoginRequest",
+            ".vault.v1.AuthorizationCode",
+            ".vault.v1.ExchangeLoginResponse",
         ])
         .compile_fds(descriptors)?;
     Ok(())
