@@ -4,7 +4,7 @@
 //! operating system's random source (age plug-ins, where a caller names one, are processes: see
 //! [`recipients`]), runs nothing asynchronously and holds no unsafe code. Read it in this order:
 //! [`secret`], `primitives`, [`envelope`], [`key_table`], [`previous_key`], [`derivation`], [`database_key`],
-//! [`blob_stream`];
+//! [`blob_stream`], [`credential`];
 //! [`recipients`], `age_file`, [`passphrase`], [`key_export`], [`sealed_stream`].
 
 #![forbid(unsafe_code)]
@@ -13,6 +13,7 @@
 mod age_file;
 pub mod blob_stream;
 pub mod content;
+pub mod credential;
 pub mod database_key;
 pub mod derivation;
 pub mod envelope;
@@ -30,6 +31,7 @@ pub mod secret_name;
 
 pub use blob_stream::{BlobAddress, BlobHeader, Position, StreamKeys, Suite, Trailer};
 pub use content::{ContentHash, ContentHasher};
+pub use credential::SigningKey;
 pub use database_key::{DatabaseKey, DatabaseSalt};
 pub use derivation::{MasterKey, Salt};
 pub use envelope::{Address, Envelope, EnvelopeError, Header};

@@ -4,6 +4,7 @@ use chacha20poly1305::{
     KeyInit as _, XChaCha20Poly1305, aead::AeadInOut as _, aead::inout::InOutBuf,
 };
 use hkdf::Hkdf;
+use hmac::{Hmac, Mac as _};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use sha2::Sha256;
 use zeroize::Zeroizing;
@@ -229,6 +230,15 @@ impl Sha256Stream {
         use sha2::Digest as _;
         self.0.finalize().into()
     }
+}
+
+/// HMAC-SHA-256 (RFC 2104, FIPS 198-1): a MAC, used to sign cookies.
+pub(crate) fn hmac_sha256(key: &[u8; KEY_LEN], message: &[u8]) -> [u8; 32] {
+    // Named, since an AEAD is made by a trait of the same shape.
+    let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(key)
+        .expect("HMAC takes a key of any length");
+    mac.update(message);
+    mac.finalize().into_bytes().into()
 }
 
 /// Compares in constant time.

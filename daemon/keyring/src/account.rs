@@ -27,6 +27,7 @@ impl Account {
             EntryName::StorageKeyNext => "next storage key".into(),
             EntryName::Salt => "salt".into(),
             EntryName::SaltNext => "next salt".into(),
+            EntryName::Anchor => "anchor".into(),
             EntryName::Probe => "probe".into(),
             EntryName::Secret(name) => Cow::from(format!("secret {name}")),
         };
@@ -51,6 +52,9 @@ pub enum EntryName {
     Salt,
     /// The salt of a derived key that a rotation has staged.
     SaltNext,
+    /// What shows that tables of passkeys, sessions and tokens are an older copy: how often something
+    /// was granted or revoked.
+    Anchor,
     /// A random value written to see whether the keyring works, and deleted again.
     Probe,
     /// The value of a secret, such as an API key.
@@ -67,6 +71,7 @@ impl fmt::Display for EntryName {
             Self::StorageKeyNext => "storage-key.next",
             Self::Salt => "salt",
             Self::SaltNext => "salt.next",
+            Self::Anchor => "anchor",
             Self::Probe => "probe",
             Self::Secret(name) => return write!(f, "{SECRET_FOLDER}{name}"),
         })
@@ -105,6 +110,11 @@ mod tests {
             ..account.clone()
         };
         assert!(next.to_string().ends_with("/storage-key.next"));
+        let anchor = Account {
+            name: EntryName::Anchor,
+            ..account.clone()
+        };
+        assert!(anchor.to_string().ends_with("/anchor"));
         let probe = Account {
             name: EntryName::Probe,
             ..account

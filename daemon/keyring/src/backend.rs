@@ -86,7 +86,8 @@ pub enum BackendKind {
 impl BackendKind {
     const ALL: [Self; 4] = [Self::Os, Self::Passphrase, Self::SystemdCreds, Self::Memory];
 
-    /// Whether it holds any entry. The others hold the storage key and nothing else.
+    /// Whether it holds any entry: secrets, and the anchor. The others hold the storage key and nothing
+    /// else.
     pub const fn holds_secrets(self) -> bool {
         matches!(self, Self::Os | Self::Memory)
     }

@@ -19,6 +19,7 @@ mod medium;
 mod merge_patch;
 mod metadata;
 mod plain;
+mod reach;
 mod read;
 mod reencrypt;
 mod references;
@@ -72,7 +73,7 @@ pub enum Listed {
 }
 
 /// An open store of documents.
-pub struct DocumentStore(Arc<Inner>);
+pub struct DocumentStore(Arc<Inner>, reach::Reached);
 
 pub(crate) struct Inner {
     context: StoreContext,
@@ -118,7 +119,7 @@ impl DocumentStore {
                 tracing::warn!(store = %inner.context.record.id, %error, "edits not taken in yet");
             }
         }
-        let store = Arc::new(Self(Arc::new(inner)));
+        let store = Arc::new(Self(Arc::new(inner), None));
         store.0.checkpoint_in_background();
         Ok(store)
     }
@@ -144,6 +145,7 @@ impl DocumentStore {
         match &write.change {
             Change::Put(content) | Change::PutIfChanged(content) => {
                 content.check(limit)?;
+                self.check_reached(&write.id, content)?;
                 self.0.medium.check(&write.id, &content.content_type)
             }
             Change::Restore(restored) | Change::RestoreIfChanged(restored) => {
@@ -285,10 +287,8 @@ impl DocumentStore {
             .filter(|head| head.id.as_str().starts_with(prefix))
             .cloned()
             .collect();
-        let damaged = index
-            .damaged
-            .iter()
-            .map(|(name, e)| Listed::Damaged(name.to_string(), e.clone()));
+        let damaged = index.damaged.iter();
+        let damaged = damaged.map(|(name, e)| Listed::Damaged(name.to_string(), e.clone()));
         let damaged: Vec<_> = damaged.collect();
         drop(index);
         heads.sort_unstable_by(|left, right| left.id.cmp(&right.id));

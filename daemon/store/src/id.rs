@@ -30,6 +30,9 @@ impl InvalidId {
     }
 }
 
+/// The store in which vaultd keeps who may use the vault.
+const AUTH: &str = ".auth";
+
 /// The name of a store: a path such as `chat/conversations`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -56,6 +59,17 @@ impl StoreName {
         }
     }
 
+    /// The store of vaultd's own in which it keeps who may use the vault: `.auth`, which
+    /// [`Self::parse`] refuses, so that no client can name it.
+    pub fn auth() -> Self {
+        Self(AUTH.to_owned())
+    }
+
+    /// Whether it is a store of vaultd's own.
+    pub fn is_internal(&self) -> bool {
+        self.0 == AUTH
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -77,8 +91,12 @@ impl From<StoreName> for String {
 impl TryFrom<String> for StoreName {
     type Error = InvalidId;
 
+    /// As it stands in the catalogue, where stores of vaultd's own are, too.
     fn try_from(name: String) -> Result<Self, Self::Error> {
-        Self::parse(&name)
+        match name.as_str() {
+            AUTH => Ok(Self(name)),
+            _ => Self::parse(&name),
+        }
     }
 }
 
@@ -206,6 +224,18 @@ mod tests {
             "a\0", &long, &deep,
         ] {
             assert!(StoreName::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn no_client_can_name_a_store_of_vaultds_own() {
+        let own = StoreName::auth();
+        assert!(own.is_internal() && StoreName::parse(own.as_str()).is_err());
+        let written = serde_json::to_string(&own).expect("a name");
+        let read: StoreName = serde_json::from_str(&written).expect("as the catalogue has it");
+        assert_eq!(read, own);
+        for other in [".auth/a", ".AUTH", ".other", "a/.auth"] {
+            assert!(StoreName::try_from(other.to_owned()).is_err(), "{other}");
         }
     }
 

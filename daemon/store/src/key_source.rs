@@ -40,6 +40,8 @@ pub enum KeyEntry {
     Salt,
     /// The salt of a staged derived key.
     NextSalt,
+    /// What shows that the list of who may use the vault is an older copy.
+    Anchor,
 }
 
 /// A keyring, seen from the vault.

@@ -78,6 +78,19 @@ impl References {
         Err(failed.unwrap_or(StoreError::BlobMissing(*reference)))
     }
 
+    /// Makes sure that a blob is in one of the stores that are `reached`.
+    pub(crate) fn check_within(
+        &self,
+        reference: &BlobRef,
+        reached: &dyn Fn(&StoreName) -> bool,
+    ) -> StoreResult<()> {
+        let core = self.core()?;
+        let records = core.stores().into_iter();
+        let reached = records.filter(|record| record.kind == Kind::Blobs && reached(&record.name));
+        let stores: Vec<_> = reached.map(|record| core.blobs(&record.name)).collect();
+        is_stored(&stores, reference)
+    }
+
     /// Makes sure that the blobs `required` are stored, and stops the clock of all that are `named`,
     /// durably.
     pub(crate) fn claim(

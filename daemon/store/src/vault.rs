@@ -171,8 +171,15 @@ impl Core {
         self.options.clock.now_ms()
     }
 
-    /// Every store, ordered by name.
+    /// Every store that clients can name, ordered by name.
     pub fn stores(&self) -> Vec<StoreRecord> {
+        let mut stores = self.all_stores();
+        stores.retain(|record| !record.name.is_internal());
+        stores
+    }
+
+    /// The same, with those of vaultd's own: for whatever concerns the vault as a whole.
+    pub fn all_stores(&self) -> Vec<StoreRecord> {
         lock(&self.state).catalogue.stores()
     }
 

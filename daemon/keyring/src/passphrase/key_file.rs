@@ -50,9 +50,13 @@ impl KeyFile {
     pub(super) fn new(folder: &Path, name: &EntryName) -> Result<Self, KeyringError> {
         match name {
             EntryName::StorageKey | EntryName::StorageKeyNext => Ok(Self::at(folder, name.clone())),
-            EntryName::Salt | EntryName::SaltNext | EntryName::Probe | EntryName::Secret(_) => Err(
-                KeyringError::Unsupported("key files hold storage keys only".to_owned()),
-            ),
+            EntryName::Salt
+            | EntryName::SaltNext
+            | EntryName::Anchor
+            | EntryName::Probe
+            | EntryName::Secret(_) => Err(KeyringError::Unsupported(
+                "key files hold storage keys only".to_owned(),
+            )),
         }
     }
 

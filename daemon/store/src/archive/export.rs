@@ -65,7 +65,8 @@ pub fn export<W: Write>(
 
 type Taken = (StorePart, Box<dyn Snapshot>);
 
-/// Every store as of one moment each, and what the manifest says of it.
+/// Every store as of one moment each, and what the manifest says of it. Who may use the vault stays
+/// out: put back, it would bring back what was revoked since.
 fn take(vault: &Vault, contents: &Contents) -> Result<Vec<Taken>, ArchiveError> {
     let mut records = vault.stores();
     let only = contents.only.as_ref();

@@ -311,6 +311,9 @@ impl StorePart {
     }
 
     fn check(&self) -> Result<(), String> {
+        if self.name.is_internal() {
+            return Err("who may use a vault is in no archive".to_owned());
+        }
         if self.list.len() as u64 != self.objects {
             return Err("the number of its objects is wrong".to_owned());
         }

@@ -38,11 +38,12 @@ pub enum MoveError {
     Store(#[from] StoreError),
 }
 
-const ENTRIES: [KeyEntry; 4] = [
+const ENTRIES: [KeyEntry; 5] = [
     KeyEntry::StorageKey,
     KeyEntry::NextStorageKey,
     KeyEntry::Salt,
     KeyEntry::NextSalt,
+    KeyEntry::Anchor,
 ];
 
 impl Vault {

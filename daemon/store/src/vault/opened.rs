@@ -32,7 +32,7 @@ impl Core {
 
     /// The document store of this name, created with the defaults where there is none.
     pub fn documents_or_create(&self, name: &StoreName) -> StoreResult<Arc<DocumentStore>> {
-        let store = self.open_or_create(name, Kind::Documents)?;
+        let store = self.open_or_create(NewStore::new(name.clone(), Kind::Documents))?;
         of_kind(name, store, "holds no documents")
     }
 
@@ -48,6 +48,18 @@ impl Core {
         downcast(state.open.get(&record.id)?.ready()?)
     }
 
+    /// The database in which vaultd keeps who may use the vault, created where there is none.
+    pub fn auth_database(&self) -> StoreResult<Arc<Database>> {
+        let store = self.open_or_create(NewStore::auth())?;
+        of_kind(&StoreName::auth(), store, "is no database")
+    }
+
+    /// Whether there is one.
+    pub fn has_auth_database(&self) -> bool {
+        let state = lock(&self.state);
+        state.catalogue.find(&StoreName::auth()).is_some()
+    }
+
     /// Opens the store of blobs of this name.
     pub fn blobs(&self, name: &StoreName) -> StoreResult<Arc<BlobStore>> {
         of_kind(name, self.open_store(name)?, "holds no blobs")
@@ -55,7 +67,7 @@ impl Core {
 
     /// The store of blobs of this name, created with the defaults where there is none.
     pub fn blobs_or_create(&self, name: &StoreName) -> StoreResult<Arc<BlobStore>> {
-        let store = self.open_or_create(name, Kind::Blobs)?;
+        let store = self.open_or_create(NewStore::new(name.clone(), Kind::Blobs))?;
         of_kind(name, store, "holds no blobs")
     }
 
@@ -66,7 +78,7 @@ impl Core {
 
     /// The store of files of this name, created with the defaults where there is none.
     pub fn files_or_create(&self, name: &StoreName) -> StoreResult<Arc<FileStore>> {
-        let store = self.open_or_create(name, Kind::Files)?;
+        let store = self.open_or_create(NewStore::new(name.clone(), Kind::Files))?;
         of_kind(name, store, "holds no files")
     }
 
@@ -84,7 +96,7 @@ impl Core {
             Some(name) => name,
             None => StoreName::parse(secrets::DEFAULT_STORE)?,
         };
-        let store = self.open_or_create(&name, Kind::Secrets)?;
+        let store = self.open_or_create(NewStore::new(name.clone(), Kind::Secrets))?;
         of_kind(&name, store, "holds no secrets")
     }
 
@@ -94,11 +106,11 @@ impl Core {
         Some(found.name)
     }
 
-    fn open_or_create(&self, name: &StoreName, kind: Kind) -> StoreResult<Arc<dyn Store>> {
+    fn open_or_create(&self, new: NewStore) -> StoreResult<Arc<dyn Store>> {
         let mut state = self.state()?;
-        let record = match state.catalogue.find(name) {
+        let record = match state.catalogue.find(&new.name) {
             Some(record) => record,
-            None => self.create_in(&mut state, NewStore::new(name.clone(), kind))?,
+            None => self.create_in(&mut state, new)?,
         };
         self.open_in(state, &record)
     }

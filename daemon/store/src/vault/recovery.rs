@@ -136,6 +136,7 @@ pub fn reset(
         (KeyEntry::NextStorageKey, "the next storage key"),
         (KeyEntry::Salt, "the salt"),
         (KeyEntry::NextSalt, "the next salt"),
+        (KeyEntry::Anchor, "the anchor"),
     ] {
         match source.load(vault, entry) {
             Ok(None) | Err(KeySourceError::Unsupported(_)) => continue,

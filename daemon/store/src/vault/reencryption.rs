@@ -32,7 +32,7 @@ impl Vault {
             done: Amount::default(),
             total: Amount::default(),
         };
-        for record in self.stores() {
+        for record in self.all_stores() {
             if let Some(store) = self.readable(&record)? {
                 progress.total += self.unless_removed(&record, store.outdated())?;
                 stores.push((record, store));
@@ -70,7 +70,7 @@ impl Vault {
         }
         let mut needed: BTreeSet<KeyId> = BTreeSet::new();
         let mut kept = Vec::new();
-        for record in self.stores() {
+        for record in self.all_stores() {
             let purpose = KeyPurpose::store(&record.id.to_string());
             let own = retired.iter().filter(|(_, of)| of.active() == purpose);
             let own: BTreeSet<KeyId> = own.map(|(id, _)| *id).collect();
@@ -123,7 +123,7 @@ impl Vault {
         result: StoreResult<T>,
     ) -> StoreResult<T> {
         let removed = || {
-            let known = self.stores();
+            let known = self.all_stores();
             self.state().is_ok() && known.iter().all(|known| known.id != record.id)
         };
         match result {

@@ -126,6 +126,19 @@ impl NewStore {
             attachments: AttachmentOptions::default(),
         }
     }
+
+    /// The database in which vaultd keeps who may use the vault. Upkeep leaves it alone: it is small,
+    /// and nobody is to wait for a vacuum to sign in.
+    pub(super) fn auth() -> Self {
+        Self {
+            size_class: SizeClass::Auth,
+            database: DatabaseOptions {
+                without_maintenance: true,
+                ..DatabaseOptions::default()
+            },
+            ..Self::new(StoreName::auth(), Kind::Database)
+        }
+    }
 }
 
 impl Core {

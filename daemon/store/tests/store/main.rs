@@ -26,6 +26,7 @@ mod fault_works;
 mod faults;
 mod files;
 mod importing;
+mod internal;
 mod key_crashes;
 mod key_faults;
 #[cfg(unix)]
@@ -36,6 +37,7 @@ mod minting;
 mod model;
 mod opening;
 mod plain;
+mod reach;
 mod recovery;
 mod secret_crashes;
 mod secret_faults;

@@ -229,3 +229,19 @@ fn aes_256_gcm_test_case_16() {
     let opened = open_aes_gcm(&key, &nonce, &data, &mut buffer, &tag);
     assert_eq!((opened, buffer), (Some(()), content));
 }
+
+/// RFC 4231, sections 4.2 and 4.3. HMAC fills a short key up with zeros, so they may stand there.
+#[test]
+fn hmac_sha256_rfc_4231() {
+    let key = |short: &[u8]| {
+        let mut key = [0; KEY_LEN];
+        key[..short.len()].copy_from_slice(short);
+        key
+    };
+    let expected = hex("b0344c61d8db38535ca8afceaf0bf12b 881dc200c9833da726e9376c2e32cff7");
+    let signed = hmac_sha256(&key(&[0x0B; 20]), b"Hi There");
+    assert_eq!(signed.as_slice(), expected);
+    let expected = hex("5bdcc146bf60754e6a042426089575c7 5a003f089d2739839dec58b964ec3843");
+    let signed = hmac_sha256(&key(b"Jefe"), b"what do ya want for nothing?");
+    assert_eq!(signed.as_slice(), expected);
+}

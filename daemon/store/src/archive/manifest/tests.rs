@@ -115,6 +115,15 @@ fn a_manifest_that_contradicts_itself_is_damaged() {
 }
 
 #[test]
+fn who_may_use_a_vault_is_in_no_manifest() {
+    let mut changed = manifest();
+    changed["stores"][0] = store(".auth");
+    let error = parse(&changed).err();
+    let says = matches!(&error, Some(ArchiveError::Damaged(what)) if what.contains("no archive"));
+    assert!(says, "{error:?}");
+}
+
+#[test]
 fn a_later_format_is_called_so() {
     for manifest in [json!({"format": 3, "stores": "elsewhere"}), {
         let mut later = manifest();
