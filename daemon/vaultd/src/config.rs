@@ -65,6 +65,12 @@ pub struct Flags {
     #[arg(long)]
     #[serde(skip)]
     pub ephemeral: bool,
+
+    /// Clients on the socket need no token, though `strict` is on: the way back in for whoever lost
+    /// the last token that may administer
+    #[arg(long)]
+    #[serde(skip)]
+    pub without_strict: bool,
 }
 
 /// `config.toml`, and the settings in force.
@@ -166,6 +172,8 @@ pub struct Config {
     pub maintenance: Maintenance,
     /// The key stays in memory.
     pub ephemeral: bool,
+    /// Clients on the socket need no token, whatever the tables say.
+    pub without_strict: bool,
     /// Bounds.
     pub limits: Limits,
     /// Largest bodies.
@@ -192,10 +200,10 @@ impl Config {
         let settings: Settings = figment
             .extract()
             .map_err(|error| ConfigError(error.to_string()))?;
-        Self::check(settings, place, flags.ephemeral)
+        Self::check(settings, place, flags)
     }
 
-    fn check(settings: Settings, place: Place, ephemeral: bool) -> Result<Self, ConfigError> {
+    fn check(settings: Settings, place: Place, flags: &Flags) -> Result<Self, ConfigError> {
         let backend = settings
             .keyring
             .as_deref()
@@ -209,7 +217,7 @@ impl Config {
                     "keyring `{name}` is none of os, passphrase, systemd-creds"
                 ))),
             });
-        let keyring = if ephemeral {
+        let keyring = if flags.ephemeral {
             Some(BackendKind::Memory)
         } else {
             backend.transpose()?
@@ -230,7 +238,8 @@ impl Config {
             log: settings.log,
             idle_lock: settings.idle_lock.as_deref().map(idle_lock).transpose()?,
             maintenance: settings.maintenance.check()?,
-            ephemeral,
+            ephemeral: flags.ephemeral,
+            without_strict: flags.without_strict,
             limits: settings.limits,
             size_limits,
         })

@@ -31,13 +31,25 @@ fn code(reason: Reason) -> Code {
         | Reason::ConstraintFailed
         | Reason::BlobMissing
         | Reason::InUse
-        | Reason::SecretValueMissing => Code::FailedPrecondition,
-        Reason::KeyringUnavailable | Reason::KeyringTimeout | Reason::ShuttingDown => {
-            Code::Unavailable
-        }
-        Reason::KeyringDenied | Reason::PermissionDenied | Reason::SqlRefused => {
-            Code::PermissionDenied
-        }
+        | Reason::SecretValueMissing
+        | Reason::PairingRequired
+        | Reason::CeremonyEnded
+        | Reason::OriginUnfit
+        | Reason::AuthRolledBack
+        | Reason::AdminTokenMissing
+        | Reason::AuthorizationPending => Code::FailedPrecondition,
+        Reason::KeyringUnavailable
+        | Reason::KeyringTimeout
+        | Reason::ShuttingDown
+        | Reason::AuthUnavailable => Code::Unavailable,
+        Reason::KeyringDenied
+        | Reason::PermissionDenied
+        | Reason::SqlRefused
+        | Reason::HostNotAdmitted
+        | Reason::CrossOrigin
+        | Reason::PairingCodeWrong
+        | Reason::LoginRefused => Code::PermissionDenied,
+        Reason::Unauthenticated | Reason::PasskeyRefused => Code::Unauthenticated,
         Reason::Corrupt | Reason::PlaintextRefused => Code::DataLoss,
         Reason::TooLarge | Reason::RateLimited | Reason::BudgetExceeded => Code::ResourceExhausted,
         Reason::RevisionConflict | Reason::DatabaseBusy | Reason::TransactionEnded => Code::Aborted,
@@ -48,7 +60,7 @@ fn code(reason: Reason) -> Code {
         | Reason::ArchiveDamaged
         | Reason::SqlInvalid
         | Reason::UnfitSecret => Code::InvalidArgument,
-        Reason::AlreadyExists => Code::AlreadyExists,
+        Reason::AlreadyExists | Reason::AlreadyPaired => Code::AlreadyExists,
         Reason::TimedOut => Code::DeadlineExceeded,
         Reason::Cancelled => Code::Cancelled,
         Reason::StorageFailed | Reason::Internal | Reason::Unspecified => Code::Internal,
@@ -224,7 +236,8 @@ pub fn too_large(size: u64, limit: u64) -> Status {
     )
 }
 
-fn over_message_limit() -> Status {
+/// A message over the bound of every message.
+pub fn over_message_limit() -> Status {
     let text =
         format!("the message is over the limit of {MESSAGE_LIMIT} bytes: stream larger bodies");
     refusal(

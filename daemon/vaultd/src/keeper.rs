@@ -3,6 +3,7 @@
 
 mod activity;
 mod attempts;
+mod auth;
 mod backend;
 pub mod doctor;
 pub mod keys;
@@ -35,6 +36,7 @@ use vault_store::{
 use self::{
     activity::{Activity, Busy},
     attempts::Attempts,
+    auth::AuthTables,
     maintenance::Upkeep,
     rotation::Followed,
 };
@@ -77,6 +79,8 @@ pub struct Keeper {
     attempts: Attempts,
     activity: Activity,
     upkeep: Upkeep,
+    /// Who may use the vault from outside.
+    auth: AuthTables,
     stopping: AtomicBool,
     /// How often an open vault was closed.
     closings: watch::Sender<u64>,
@@ -116,6 +120,7 @@ impl Keeper {
             attempts: Attempts::default(),
             activity: Activity::new(config.idle_lock),
             upkeep: Upkeep::new(config.maintenance),
+            auth: AuthTables::default(),
             stopping: AtomicBool::new(false),
             closings: watch::Sender::new(0),
         }
@@ -137,10 +142,23 @@ impl Keeper {
     /// Where no key was to be had, looks again; an empty data root gets its vault here, on first
     /// use.
     pub fn vault(&self) -> Result<Arc<Vault>, Box<Status>> {
+        self.activity.touch();
+        self.vault_or(|keyring, _| self.create(keyring, Interaction::Forbidden))
+    }
+
+    /// The same of a vault that is there already: none is made, and it counts as no use of it.
+    pub fn existing_vault(&self) -> Result<Arc<Vault>, Box<Status>> {
+        self.vault_or(|_, closed| Err(closed))
+    }
+
+    /// The open vault; where an empty data root has none, what `create` makes of it.
+    fn vault_or(
+        &self,
+        create: impl FnOnce(&mut Option<Arc<Keyring>>, Closed) -> Result<Vault, Closed>,
+    ) -> Result<Arc<Vault>, Box<Status>> {
         if self.stopping.load(Ordering::Acquire) {
             return Err(Box::new(stopping()));
         }
-        self.activity.touch();
         if let State::Open(vault) = &*self.read() {
             return Ok(Arc::clone(vault));
         }
@@ -155,9 +173,7 @@ impl Keeper {
             return Err(Box::new(closed.refuse()));
         }
         let opened = match self.open(&mut keyring, Interaction::Forbidden) {
-            Err(closed) if closed.state == KeyState::Uninitialized => {
-                self.create(&mut keyring, Interaction::Forbidden)
-            }
+            Err(closed) if closed.state == KeyState::Uninitialized => create(&mut keyring, closed),
             opened => opened,
         };
         let opened = self.settle(opened);
@@ -250,6 +266,7 @@ impl Keeper {
 
     /// Ends the vault's watches and calls, for the daemon's own end.
     pub fn close(&self) {
+        self.write_auth_uses();
         self.stopping.store(true, Ordering::Release);
         if let State::Open(vault) = &*self.read() {
             vault.close();

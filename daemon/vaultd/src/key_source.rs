@@ -26,6 +26,7 @@ fn account(vault: VaultId, entry: KeyEntry) -> Account {
         KeyEntry::NextStorageKey => EntryName::StorageKeyNext,
         KeyEntry::Salt => EntryName::Salt,
         KeyEntry::NextSalt => EntryName::SaltNext,
+        KeyEntry::Anchor => EntryName::Anchor,
     };
     Account { vault, name }
 }

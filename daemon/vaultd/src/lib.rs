@@ -3,6 +3,10 @@
 
 #![deny(missing_docs)]
 
+pub mod audit;
+mod auth_anchor;
+mod auth_error;
+mod callers;
 pub mod config;
 mod cork;
 pub mod error;
@@ -17,3 +21,4 @@ pub mod principal;
 mod secret_entries;
 pub mod server;
 mod service;
+mod web_call;

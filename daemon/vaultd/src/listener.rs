@@ -6,7 +6,10 @@ use std::{
     io,
     path::{Path, PathBuf},
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -170,10 +173,31 @@ pub struct ConnectionLimits {
 }
 
 /// What is known of a connection, carried by each of its requests.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ConnectionInfo {
     /// The process at the other end.
     pub peer: Peer,
+    /// Whether a call of the gateway ever came over it.
+    gateway: Arc<AtomicBool>,
+}
+
+impl ConnectionInfo {
+    fn new(peer: Peer) -> Self {
+        Self {
+            peer,
+            gateway: Arc::default(),
+        }
+    }
+
+    /// A call of the gateway came over it: no call on it is the owner's any more.
+    pub fn declare_gateway(&self) {
+        self.gateway.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a call of the gateway ever came over it.
+    pub fn is_gateway(&self) -> bool {
+        self.gateway.load(Ordering::Relaxed)
+    }
 }
 
 /// interprocess's stream lacks vectored writes, which HTTP/2 makes good use of: on Unix the
@@ -225,7 +249,7 @@ impl Connection {
         })?;
         Ok(Self {
             io: Corked::new(into_io(stream)),
-            info: ConnectionInfo { peer },
+            info: ConnectionInfo::new(peer),
             awaited: Some((
                 PREFACE_LEN,
                 Box::pin(patience(limits.first_bytes, draining)),
@@ -278,7 +302,7 @@ impl Connected for Connection {
     type ConnectInfo = ConnectionInfo;
 
     fn connect_info(&self) -> ConnectionInfo {
-        self.info
+        self.info.clone()
     }
 }
 

@@ -71,6 +71,7 @@ fn passing_root(flags: &mut Flags) -> std::io::Result<Option<tempfile::TempDir>>
 fn may_be_logged(metadata: &tracing::Metadata<'_>) -> bool {
     let own = [
         "vaultd",
+        "vault_auth",
         "vault_store",
         "vault_keyring",
         "vault_crypto",

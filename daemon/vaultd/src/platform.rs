@@ -2,12 +2,14 @@
 //! may hold unsafe code.
 
 mod sqlite;
+mod tcp;
 #[cfg(unix)]
 mod unix;
 #[cfg(windows)]
 mod windows;
 
 pub use sqlite::{prepare_sqlite, sqlite_memory_used};
+pub use tcp::tcp_owner;
 #[cfg(unix)]
 pub use unix::*;
 #[cfg(windows)]

@@ -9,11 +9,13 @@ use tower::layer::util::{Identity, Stack};
 use vault_proto::{
     FILE_DESCRIPTOR_SET, MESSAGE_LIMIT,
     v1::{
-        archives_server::ArchivesServer, blobs_server::BlobsServer,
+        archives_server::ArchivesServer, auth_server::AuthServer, blobs_server::BlobsServer,
         connections_server::ConnectionsServer, databases_server::DatabasesServer,
         documents_server::DocumentsServer, files_server::FilesServer, keys_server::KeysServer,
-        maintenance_server::MaintenanceServer, secrets_server::SecretsServer,
-        stores_server::StoresServer, vault_server::VaultServer,
+        logins_server::LoginsServer, maintenance_server::MaintenanceServer,
+        pairing_server::PairingServer, passkeys_server::PasskeysServer,
+        secrets_server::SecretsServer, sessions_server::SessionsServer,
+        stores_server::StoresServer, tokens_server::TokensServer, vault_server::VaultServer,
     },
 };
 use vault_store::{
@@ -22,15 +24,18 @@ use vault_store::{
 };
 
 use crate::{
+    audit::{Audit, Journal},
+    callers::Callers,
     config::Config,
     keeper::Keeper,
     listener::{BindError, ConnectionLimits, Listener},
-    permission::{Audit, LogAudit, PermissionLayer},
+    permission::PermissionLayer,
     platform::Hardening,
     service::{
-        ArchivesService, BlobsService, ConnectionsService, DaemonInfo, DatabasesService,
-        DocumentsService, FilesService, KeysService, MaintenanceService, SecretsService, Services,
-        StoresService, VaultService,
+        ArchivesService, AuthService, AuthServices, BlobsService, ConnectionsService, DaemonInfo,
+        DatabasesService, DocumentsService, FilesService, KeysService, LoginsService,
+        MaintenanceService, PairingService, PasskeysService, SecretsService, Services,
+        SessionsService, StoresService, TokensService, VaultService,
     },
 };
 
@@ -48,8 +53,14 @@ const SMALL_MESSAGE: usize = 64 << 10;
 /// The same, where a key file of 64 KiB may be in it.
 const KEY_MESSAGE: usize = 3 * SMALL_MESSAGE;
 
+/// The same of what an authenticator answers, beside the name of its ceremony.
+const AUTH_MESSAGE: usize = SMALL_MESSAGE + 1024;
+
 /// How long a daemon has run before it looks after databases: whoever started it goes first.
 const FIRST_UPKEEP: Duration = Duration::from_secs(30);
+
+/// How long it waits in memory when a session or a token was used last: it is kept to the minute.
+const USES: Duration = Duration::from_secs(60);
 
 /// Why a daemon did not start. Nothing else stops one: a missing key is a state it serves.
 #[derive(Debug, thiserror::Error)]
@@ -107,6 +118,11 @@ impl Daemon {
             lock,
         } = self;
         let limits = &config.limits;
+        if config.without_strict {
+            tracing::warn!(
+                "clients on the socket need no token while this daemon runs, as its start asked"
+            );
+        }
         let keeper = Arc::new(Keeper::new(&config));
         let starting = Arc::clone(&keeper);
         // The keyring may take its time; meanwhile status and health are served.
@@ -114,6 +130,7 @@ impl Daemon {
 
         let idle = tokio::spawn(lock_when_idle(Arc::clone(&keeper)));
         let upkeep = tokio::spawn(maintain(Arc::clone(&keeper)));
+        let uses = tokio::spawn(write_uses(Arc::clone(&keeper)));
 
         let info = DaemonInfo {
             data_root: config.place.data_root.clone(),
@@ -166,6 +183,7 @@ impl Daemon {
         started.abort();
         idle.abort();
         upkeep.abort();
+        uses.abort();
         // The socket goes before the root is free for another daemon.
         let _ = accepting.await;
         // A call that was given up may still be writing: the operating system gives the root back,
@@ -199,6 +217,15 @@ async fn maintain(keeper: Arc<Keeper>) {
     }
 }
 
+/// Writes down when sessions and tokens were used last, from time to time.
+async fn write_uses(keeper: Arc<Keeper>) {
+    loop {
+        tokio::time::sleep(USES).await;
+        let keeper = Arc::clone(&keeper);
+        let _ = tokio::task::spawn_blocking(move || keeper.write_auth_uses()).await;
+    }
+}
+
 async fn announce(health: &HealthReporter, status: ServingStatus) {
     health.set_service_status("", status).await;
 }
@@ -216,9 +243,15 @@ fn assemble(
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1()
         .map_err(|error| StartError::Server(error.to_string()))?;
-    let audit: Arc<dyn Audit> = Arc::new(LogAudit);
-    let call_deadline = Duration::from_secs(limits.call_seconds);
-    let permission = PermissionLayer::new(Arc::clone(&audit), call_deadline);
+    let journal = Arc::new(Journal::default());
+    let audit: Arc<dyn Audit> = Arc::<Journal>::clone(&journal);
+    let auth = AuthServices::new(services.clone(), journal);
+    let permission = PermissionLayer::new(
+        Callers::new(Arc::clone(keeper), config.without_strict),
+        Arc::clone(&audit),
+        Duration::from_secs(limits.call_seconds),
+        Duration::from_secs(limits.stream_idle_seconds),
+    );
     let router = Server::builder()
         .max_concurrent_streams(limits.streams_per_connection)
         .initial_stream_window_size(STREAM_WINDOW)
@@ -263,6 +296,27 @@ fn assemble(
             FilesServer::new(FilesService(services.clone()))
                 .max_decoding_message_size(MESSAGE_LIMIT)
                 .max_encoding_message_size(MESSAGE_LIMIT),
+        )
+        .add_service(
+            AuthServer::new(AuthService(auth.clone())).max_decoding_message_size(AUTH_MESSAGE),
+        )
+        .add_service(
+            PasskeysServer::new(PasskeysService(auth.clone()))
+                .max_decoding_message_size(SMALL_MESSAGE),
+        )
+        .add_service(
+            SessionsServer::new(SessionsService(auth.clone()))
+                .max_decoding_message_size(SMALL_MESSAGE),
+        )
+        .add_service(
+            TokensServer::new(TokensService(auth.clone())).max_decoding_message_size(SMALL_MESSAGE),
+        )
+        .add_service(
+            PairingServer::new(PairingService(auth.clone()))
+                .max_decoding_message_size(SMALL_MESSAGE),
+        )
+        .add_service(
+            LoginsServer::new(LoginsService(auth)).max_decoding_message_size(SMALL_MESSAGE),
         )
         .add_service(
             SecretsServer::new(SecretsService::new(services.clone(), audit))

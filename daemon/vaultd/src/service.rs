@@ -1,6 +1,7 @@
 //! The RPC services: parse at the edge, do the work on a blocking thread, answer.
 
 mod archives;
+mod auth;
 mod blobs;
 mod connections;
 mod content;
@@ -12,10 +13,15 @@ mod import;
 mod key_status;
 mod keys;
 mod listing;
+mod logins;
 mod maintenance;
+mod pairing;
+mod passkeys;
 mod sealing;
 mod secrets;
+mod sessions;
 mod stores;
+mod tokens;
 mod vault;
 mod watch;
 
@@ -23,6 +29,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{self, Semaphore, mpsc};
 use tonic::{Status, Streaming};
+use vault_auth::Permission;
 use vault_proto::v1::Reason;
 use vault_store::{
     DocumentId, StoreError, StoreName, StoreResult, Vault,
@@ -30,21 +37,28 @@ use vault_store::{
 };
 
 pub use archives::ArchivesService;
+pub use auth::{AuthService, AuthServices};
 pub use blobs::BlobsService;
 pub use connections::ConnectionsService;
 pub use databases::DatabasesService;
 pub use documents::DocumentsService;
 pub use files::FilesService;
 pub use keys::KeysService;
+pub use logins::LoginsService;
 pub use maintenance::MaintenanceService;
+pub use pairing::PairingService;
+pub use passkeys::PasskeysService;
 pub use secrets::SecretsService;
+pub use sessions::SessionsService;
 pub use stores::StoresService;
+pub use tokens::TokensService;
 pub use vault::{DaemonInfo, VaultService};
 
 use crate::{
     config::Limits,
     error::{receive_error, refusal, store_error},
     keeper::Keeper,
+    principal::Principal,
 };
 
 /// Bodies that are opened on an async thread where the file is cached, in bytes: 64 KiB take some
@@ -125,6 +139,23 @@ impl Services {
             .await
     }
 
+    /// The same for a caller who writes: a document of theirs names no blob out of their reach.
+    async fn with_store_for<T: Send + 'static>(
+        &self,
+        caller: Principal,
+        store: &str,
+        work: impl FnOnce(&DocumentStore) -> StoreResult<T> + Send + 'static,
+    ) -> Result<T, Status> {
+        self.with_store(store, move |store| {
+            if caller.reaches_all(Permission::Read) {
+                work(store)
+            } else {
+                work(&within(store, caller))
+            }
+        })
+        .await
+    }
+
     /// A document that is at hand: nothing is waited for, so this needs no thread of its own. The
     /// two switches to such a thread and back cost more than all the rest of a small get.
     fn get_cached(&self, store: &str, id: &str) -> Option<Document> {
@@ -162,6 +193,17 @@ impl Services {
             _ = closings.changed() => Err(self.keeper.refusal_of(&StoreError::Closed)),
         }
     }
+}
+
+/// On whose behalf a call runs, as the permission layer found.
+fn caller<T>(request: &tonic::Request<T>) -> Result<Principal, Status> {
+    let caller = request.extensions().get::<Principal>().cloned();
+    caller.ok_or_else(|| refusal(Reason::Internal, "the call has no principal", &[]))
+}
+
+/// A store as a caller sees it who does not reach every store of blobs.
+fn within(store: &DocumentStore, caller: Principal) -> DocumentStore {
+    store.within(move |blobs| caller.reaches(blobs.as_str(), Permission::Read))
 }
 
 /// What nobody foresaw.

@@ -37,6 +37,7 @@ const CRATES: &[(&str, &str, &[&str])] = &[
 ];
 
 const WIRE: &[&str] = &["vault-proto", "vaultd", "vault-client"];
+const WEB: &[&str] = &["vault-client", "vault-gateway"];
 const CRYPTO: &[&str] = &["vault-crypto"];
 const KEYRING: &[&str] = &["vault-keyring"];
 
@@ -48,8 +49,10 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("tonic-health", WIRE),
     ("tonic-reflection", WIRE),
     ("tonic-types", WIRE),
-    ("tonic-web", &["vault-gateway"]),
+    // The gateway serves gRPC-Web, and `vaultctl --base-url` speaks it.
+    ("tonic-web", &["vault-gateway", "vault-client"]),
     ("axum", &["vault-gateway"]),
+    ("webauthn-rs", &["vault-auth"]),
     ("interprocess", &["vaultd", "vault-client"]),
     ("aes-gcm", CRYPTO),
     ("ring", CRYPTO),
@@ -64,15 +67,16 @@ const PACKAGES: &[(&str, &[&str])] = &[
     // A hash, and no key: the wire's socket names are made with it, too, and what a client read of a
     // database that it hands over.
     ("sha2", &["vault-crypto", "vault-proto", "vault-client"]),
-    // The daemon fetches nothing.
-    ("hyper", &["vault-client"]),
-    ("rustls", &["vault-client"]),
+    // The daemon fetches nothing, and serves nothing but its socket.
+    ("hyper", WEB),
+    ("rustls", WEB),
     ("rustls-native-certs", &["vault-client"]),
-    ("tokio-rustls", &["vault-client"]),
+    ("tokio-rustls", WEB),
     ("rusqlite", &["vault-store", "vaultctl"]),
     ("libsqlite3-sys", &["vaultd"]),
     ("sqlite-vec", &["vaultd"]),
-    ("keyring", KEYRING),
+    // `vaultctl auth login --keyring` keeps a token there.
+    ("keyring", &["vault-keyring", "vaultctl"]),
     ("keyring-core", KEYRING),
     ("secret-service", KEYRING),
     ("zbus-secret-service-keyring-store", KEYRING),

@@ -122,6 +122,7 @@ impl Daemon {
             data_dir: Some(self.root()),
             socket: Some(self.socket()),
             no_autostart: true,
+            ..Options::default()
         };
         let begun = Instant::now();
         loop {

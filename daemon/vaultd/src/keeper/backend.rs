@@ -11,6 +11,7 @@ use vault_store::{OpenError, Vault, header::Header, vault::Evidence};
 
 use super::{Keeper, secrets::move_secrets};
 use crate::{
+    auth_anchor,
     key_source::{KeyringSource, key_source_error},
     key_state::Closed,
 };
@@ -78,6 +79,7 @@ impl Keeper {
         let completed = vault.resume_move(&target).and_then(|()| {
             if vault.header().backend == moving.to {
                 *slot = Some(Arc::clone(&to));
+                auth_anchor::carry(&vault, &from, &to);
                 move_secrets(&vault, &from, &to, Interaction::Forbidden)?;
             }
             vault.finish_move(&source)

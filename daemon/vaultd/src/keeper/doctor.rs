@@ -1,5 +1,6 @@
 //! What is wrong with a vault, and the commands that lead out.
 
+mod access;
 mod secrets;
 
 use std::sync::Arc;
@@ -87,6 +88,7 @@ impl Keeper {
                 look_at_salt(&vault, &mut findings);
                 look_at_stores(&vault, &mut findings);
                 secrets::look_at(&vault, fix, &mut findings);
+                access::look_at(self, &vault, &mut findings);
                 if findings.is_empty() {
                     let text = "the vault is open and nothing is wrong with it";
                     findings.push(Finding::new(Severity::Ok, "healthy", text));
@@ -297,7 +299,7 @@ fn look_at_salt(vault: &Vault, findings: &mut Vec<Finding>) {
 }
 
 fn look_at_stores(vault: &Vault, findings: &mut Vec<Finding>) {
-    for record in vault.stores() {
+    for record in vault.all_stores() {
         let stats = vault
             .open_store(&record.name)
             .and_then(|store| store.stats());

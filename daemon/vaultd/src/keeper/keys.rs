@@ -238,6 +238,7 @@ impl Keeper {
                 && let Ok(kind) = moving.from.parse()
             {
                 let old = self.new_keyring(kind);
+                self.move_anchor(&vault, &old, &from);
                 return Ok(stays(leave(&vault, &old, &from)));
             }
             let cancelled = vault.cancel_move();
@@ -264,6 +265,7 @@ impl Keeper {
             });
         }
         *slot = Some(Arc::clone(&target));
+        self.move_anchor(&vault, &from, &target);
         Ok(stays(leave(&vault, &from, &target)))
     }
 

@@ -33,6 +33,7 @@ impl Keeper {
     }
 
     fn lock_as(&self, closed: Closed) {
+        self.write_auth_uses();
         let keyring = self.lock_attempt();
         if let Some(keyring) = &*keyring
             && let Err(error) = keyring.lock()
@@ -50,9 +51,12 @@ impl Keeper {
             std::mem::replace(&mut *state, State::Closed(closed))
         };
         self.tell_of_closing();
+        self.auth.forget();
         if let State::Open(vault) = before {
             vault.close_and_wait();
         }
+        // What was read meanwhile by a call that had the vault still.
+        self.auth.forget();
     }
 
     /// Reads the key again; the desktop's keyring may ask its user.

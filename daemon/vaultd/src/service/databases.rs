@@ -43,7 +43,7 @@ use self::{
     side::Side,
     turns::{Turn, Turns},
 };
-use super::{Services, archives::Exporting, convert, stores, vault::secret};
+use super::{Services, archives::Exporting, caller, convert, stores, vault::secret};
 use crate::{config::Limits, keeper::Keeper};
 
 /// The `Databases` service.
@@ -197,9 +197,12 @@ impl Databases for DatabasesService {
 
     async fn list(
         &self,
-        _: Request<ListDatabasesRequest>,
+        request: Request<ListDatabasesRequest>,
     ) -> Result<Response<ListDatabasesResponse>, Status> {
-        let databases = self.services.with_vault(|vault| Ok(describe::list(vault)));
+        let caller = caller(&request)?;
+        let databases = self
+            .services
+            .with_vault(move |vault| Ok(describe::list(vault, &caller)));
         let databases = databases.await?;
         Ok(Response::new(ListDatabasesResponse { databases }))
     }

@@ -18,11 +18,12 @@ use vault_proto::{
 };
 use vault_store::{
     DocumentId, Revision, StoreError, StoreResult,
-    documents::{Change, Document, Precondition, Write},
+    documents::{Change, Document, Listed, Precondition, Write},
 };
 
 use super::{
-    ANSWER_DEPTH, Answer, Services, convert, import, listing::Listing, out_of_turn, watch::Watch,
+    ANSWER_DEPTH, Answer, Services, caller, convert, import, listing::Listing, out_of_turn,
+    watch::Watch,
 };
 use crate::error::too_large;
 
@@ -36,8 +37,9 @@ impl Documents for DocumentsService {
         &self,
         request: Request<PutDocumentRequest>,
     ) -> Result<Response<PutDocumentResponse>, Status> {
+        let caller = caller(&request)?;
         let request = request.into_inner();
-        let head = self.0.with_store(&request.store, move |store| {
+        let head = self.0.with_store_for(caller, &request.store, move |store| {
             let id = DocumentId::parse(&request.id)?;
             let content = convert::content(request.content_type, request.labels, request.body);
             let head = store.put(id, content, convert::precondition(request.precondition))?;
@@ -72,8 +74,9 @@ impl Documents for DocumentsService {
         &self,
         request: Request<PatchDocumentRequest>,
     ) -> Result<Response<PatchDocumentResponse>, Status> {
+        let caller = caller(&request)?;
         let request = request.into_inner();
-        let head = self.0.with_store(&request.store, move |store| {
+        let head = self.0.with_store_for(caller, &request.store, move |store| {
             let id = DocumentId::parse(&request.id)?;
             let if_revision = convert::if_revision(request.if_revision);
             Ok(convert::head(&*store.patch(
@@ -109,8 +112,9 @@ impl Documents for DocumentsService {
         &self,
         request: Request<BatchDocumentsRequest>,
     ) -> Result<Response<BatchDocumentsResponse>, Status> {
+        let caller = caller(&request)?;
         let request = request.into_inner();
-        let revisions = self.0.with_store(&request.store, move |store| {
+        let revisions = self.0.with_store_for(caller, &request.store, move |store| {
             let writes: StoreResult<Vec<Write>> =
                 request.writes.into_iter().map(batch_write).collect();
             let outcomes = store.write(writes?)?;
@@ -134,11 +138,17 @@ impl Documents for DocumentsService {
             store,
             bodies,
             prefix,
+            after,
         } = request.into_inner();
         let (store, listed) = self
             .0
             .with_store(&store, move |store| {
-                Ok((Arc::clone(store), store.list(&prefix)?))
+                let mut listed = store.list(&prefix)?;
+                listed.retain(|entry| match entry {
+                    Listed::Head(head) => *head.id().as_str() > *after,
+                    Listed::Damaged(..) => true,
+                });
+                Ok((Arc::clone(store), listed))
             })
             .await?;
         let (sender, receiver) = mpsc::channel(ANSWER_DEPTH);
@@ -162,6 +172,7 @@ impl Documents for DocumentsService {
         &self,
         request: Request<Streaming<UploadDocumentRequest>>,
     ) -> Result<Response<UploadDocumentResponse>, Status> {
+        let caller = caller(&request)?;
         let mut stream = request.into_inner();
         let Some(Part::Start(start)) = self.0.next(&mut stream).await?.and_then(|m| m.part) else {
             return Err(out_of_turn("the first message of an upload is its start"));
@@ -189,7 +200,7 @@ impl Documents for DocumentsService {
         if body.len() as u64 != start.size {
             return Err(out_of_turn("the chunks are less than the size announced"));
         }
-        let head = self.0.with_store(&start.store, move |store| {
+        let head = self.0.with_store_for(caller, &start.store, move |store| {
             let id = DocumentId::parse(&start.id)?;
             let content = convert::content(start.content_type, start.labels, body);
             let head = store.put(id, content, convert::precondition(start.precondition))?;
@@ -237,7 +248,8 @@ impl Documents for DocumentsService {
         &self,
         request: Request<Streaming<ImportDocumentsRequest>>,
     ) -> Result<Response<Self::ImportStream>, Status> {
-        import::begin(self.0.clone(), request.into_inner())
+        let caller = caller(&request)?;
+        import::begin(self.0.clone(), caller, request.into_inner())
             .await
             .map(Response::new)
     }

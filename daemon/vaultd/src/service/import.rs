@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::{sync::mpsc, task::JoinHandle};
 use tonic::{Status, Streaming};
+use vault_auth::Permission;
 use vault_proto::{
     CHUNK_LIMIT,
     v1::{
@@ -18,8 +19,11 @@ use vault_store::{
     documents::{Change, DocumentStore, Outcome, Precondition, Write},
 };
 
-use super::{ANSWER_DEPTH, Answer, Services, convert, out_of_turn};
-use crate::error::{store_error, store_reason};
+use super::{ANSWER_DEPTH, Answer, Services, convert, out_of_turn, within};
+use crate::{
+    error::{store_error, store_reason},
+    principal::Principal,
+};
 
 /// How much is made durable at once.
 const GROUP: usize = 512;
@@ -47,6 +51,7 @@ type Answers = mpsc::Sender<Result<ImportDocumentsResponse, Status>>;
 /// Opens the store, creating it if need be, and starts to take items.
 pub(super) async fn begin(
     services: Services,
+    caller: Principal,
     mut stream: Streaming<ImportDocumentsRequest>,
 ) -> Result<Answer<ImportDocumentsResponse>, Status> {
     let first = services
@@ -62,6 +67,11 @@ pub(super) async fn begin(
     let store = services
         .with_vault(move |vault| vault.documents_or_create(&name))
         .await?;
+    let store = if caller.reaches_all(Permission::Read) {
+        store
+    } else {
+        Arc::new(within(&store, caller))
+    };
     let (answers, receiver) = mpsc::channel(ANSWER_DEPTH);
     let import = Import {
         services,

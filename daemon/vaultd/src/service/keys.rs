@@ -2,6 +2,7 @@
 
 use tokio::sync::mpsc;
 use tonic::{Request, Response, Status};
+use vault_auth::Permission;
 use vault_crypto::{MasterKey, SecretBytes};
 use vault_keyring::BackendKind;
 use vault_proto::v1::{
@@ -9,7 +10,7 @@ use vault_proto::v1::{
     ImportKeyResponse, KeysStatusRequest, KeysStatusResponse, MoveKeyRequest, MoveKeyResponse,
     PauseRotationRequest, PauseRotationResponse, Reason, ResetKeyRequest, ResetKeyResponse,
     ResumeRotationRequest, RollBackRotationRequest, RotateRequest, RotateResponse, RotationDepth,
-    RotationOutcome, keys_server, rotate_response::Event,
+    RotationOutcome, RotationProgress, keys_server, rotate_response::Event,
 };
 use vault_store::{
     rotation::{self, Depth},
@@ -17,7 +18,7 @@ use vault_store::{
 };
 
 use super::{
-    ANSWER_DEPTH, Answer, Services,
+    ANSWER_DEPTH, Answer, Services, caller,
     key_status::{progress, status},
     sealing::{identities, nothing_opens, recipients},
     vault::secret,
@@ -28,6 +29,7 @@ use crate::{
         Keeper,
         rotation::{Next, Rotating, RotationEvent, opens},
     },
+    principal::Principal,
 };
 
 /// The `Keys` service.
@@ -92,6 +94,13 @@ impl KeysService {
     }
 }
 
+/// Names no store to a caller who does not reach it.
+fn hide_unreached(progress: &mut RotationProgress, caller: &Principal) {
+    if !caller.reaches(&progress.store, Permission::Read) {
+        progress.store.clear();
+    }
+}
+
 fn respond(event: Event) -> RotateResponse {
     RotateResponse { event: Some(event) }
 }
@@ -123,10 +132,16 @@ fn outcome(
 impl keys_server::Keys for KeysService {
     async fn status(
         &self,
-        _: Request<KeysStatusRequest>,
+        request: Request<KeysStatusRequest>,
     ) -> Result<Response<KeysStatusResponse>, Status> {
+        let caller = caller(&request)?;
         let status = self.0.run_at_once(|keeper| Ok(status(keeper)));
-        status.await.map(Response::new)
+        let mut status = status.await?;
+        let rotation = status.rotation.as_mut();
+        if let Some(progress) = rotation.and_then(|rotation| rotation.progress.as_mut()) {
+            hide_unreached(progress, &caller);
+        }
+        Ok(Response::new(status))
     }
 
     type RotateStream = Answer<RotateResponse>;

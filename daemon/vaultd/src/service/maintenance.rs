@@ -7,6 +7,7 @@ use std::{
 
 use tokio::sync::mpsc;
 use tonic::{Request, Response, Status};
+use vault_auth::Permission;
 use vault_proto::v1::{
     MaintenanceOperation, MaintenanceStatusRequest, MaintenanceStatusResponse,
     RunMaintenanceRequest, RunMaintenanceResponse, maintenance_server::Maintenance,
@@ -18,7 +19,7 @@ use vault_store::{
     maintenance::{Operation, Task, TaskStatus, Upkept},
 };
 
-use super::{ANSWER_DEPTH, Answer, Services, convert};
+use super::{ANSWER_DEPTH, Answer, Services, caller, convert};
 use crate::{error::store_error, keeper::Keeper};
 
 /// How long an operation waits for the writers before it.
@@ -79,13 +80,17 @@ fn result(task: &Task, begun: Instant, done: &StoreResult<Upkept>) -> RunMainten
 impl Maintenance for MaintenanceService {
     async fn status(
         &self,
-        _: Request<MaintenanceStatusRequest>,
+        request: Request<MaintenanceStatusRequest>,
     ) -> Result<Response<MaintenanceStatusResponse>, Status> {
+        let caller = caller(&request)?;
         let status = self.0.run(|keeper| {
             let vault = keeper.vault()?;
             Ok(keeper.upkeep_status(&vault, &SystemClock))
         });
-        let status = status.await?;
+        let mut status = status.await?;
+        let reached = |store: &StoreName| caller.reaches(store.as_str(), Permission::Read);
+        status.tasks.retain(|task| reached(&task.task.database));
+        status.excluded.retain(reached);
         Ok(Response::new(MaintenanceStatusResponse {
             tasks: status.tasks.into_iter().map(describe).collect(),
             excluded: status.excluded.iter().map(ToString::to_string).collect(),

@@ -15,7 +15,7 @@ use vault_store::{
 };
 
 use super::{Services, convert};
-use crate::{error::refusal, permission::Audit, principal::Principal};
+use crate::{audit::Audit, error::refusal, principal::Principal};
 
 /// The `Secrets` service.
 #[derive(Clone)]
@@ -73,7 +73,7 @@ impl Secrets for SecretsService {
         &self,
         request: Request<GetSecretRequest>,
     ) -> Result<Response<GetSecretResponse>, Status> {
-        let principal = request.extensions().get::<Principal>().copied();
+        let principal = request.extensions().get::<Principal>().cloned();
         let name = parse(&request.into_inner().name)?;
         let wanted = name.clone();
         let read = self
@@ -83,7 +83,8 @@ impl Secrets for SecretsService {
                 None => Err(StoreError::NoSuchSecret(name.to_string())),
             });
         let read = read.await;
-        self.audit.record_secret(&wanted, principal, read.is_ok());
+        self.audit
+            .record_secret(&wanted, principal.as_ref(), read.is_ok());
         let (info, value) = read?;
         Ok(Response::new(GetSecretResponse {
             secret: Some(describe(info)),

@@ -4,6 +4,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use tokio::sync::mpsc;
 use tonic::{Request, Response, Status, Streaming};
+use vault_auth::Permission;
 use vault_proto::{
     CHUNK_LIMIT,
     v1::{
@@ -20,7 +21,7 @@ use vault_store::{
     vault::{NewStore, Vault},
 };
 
-use super::{ANSWER_DEPTH, Answer, Services, convert, out_of_turn};
+use super::{ANSWER_DEPTH, Answer, Services, caller, convert, out_of_turn};
 use crate::error::{store_error, too_large};
 
 /// The `Stores` service.
@@ -74,11 +75,13 @@ impl Stores for StoresService {
 
     async fn list(
         &self,
-        _: Request<ListStoresRequest>,
+        request: Request<ListStoresRequest>,
     ) -> Result<Response<ListStoresResponse>, Status> {
-        let stores = self.0.with_vault(|vault| {
-            Ok(vault
-                .stores()
+        let caller = caller(&request)?;
+        let stores = self.0.with_vault(move |vault| {
+            let mut stores = vault.stores();
+            stores.retain(|record| caller.reaches(record.name.as_str(), Permission::Read));
+            Ok(stores
                 .iter()
                 .map(|record| describe(vault, record))
                 .collect())

@@ -308,7 +308,7 @@ async fn slow_readers_hurt_nobody() {
     let list = ListDocumentsRequest {
         store: "notes".into(),
         bodies: true,
-        prefix: String::new(),
+        ..ListDocumentsRequest::default()
     };
     let mut unread = Vec::new();
     for _ in 0..2 {

@@ -115,6 +115,7 @@ fn there(home: &Home) -> Options {
         data_dir: Some(home.path("root")),
         socket: Some(home.socket("root")),
         no_autostart: true,
+        ..Options::default()
     }
 }
 

@@ -140,7 +140,7 @@ async fn a_method_that_is_not_in_the_table_is_refused() {
     let mut raw = Raw::connect(&daemon.socket).await;
     for method in [
         "/vault.v1.Documents/Steal",
-        "/vault.v1.Sessions/Get",
+        "/vault.v1.Thefts/Get",
         "/",
         "/vault.v1.Vault/Status/",
     ] {

@@ -4,6 +4,7 @@
 
 mod abuse;
 mod attachments;
+mod auth;
 mod blobs;
 mod connections;
 mod damage;

@@ -1,6 +1,7 @@
 //! What there is to say of a database besides its content.
 
 use tonic::Status;
+use vault_auth::Permission;
 use vault_proto::v1::{self, DatabaseStatsResponse, DatabaseTable};
 use vault_store::{
     StoreError, StoreName, StoreResult, Vault,
@@ -9,7 +10,10 @@ use vault_store::{
     kind::Store as _,
 };
 
-use crate::service::{convert, out_of_turn};
+use crate::{
+    principal::Principal,
+    service::{convert, out_of_turn},
+};
 
 /// Databases of plug-ins, which their own programs look after.
 const PLUGINS: &str = "plugins/";
@@ -53,10 +57,12 @@ pub(super) fn record(vault: &Vault, name: &StoreName) -> StoreResult<StoreRecord
     }
 }
 
-/// Every database; why it cannot be opened, of one that cannot.
-pub(super) fn list(vault: &Vault) -> Vec<v1::Database> {
+/// Every database that a caller reaches; why it cannot be opened, of one that cannot.
+pub(super) fn list(vault: &Vault, caller: &Principal) -> Vec<v1::Database> {
     let stores = vault.stores().into_iter();
-    let databases = stores.filter(|record| record.kind == Kind::Database);
+    let databases = stores.filter(|record| {
+        record.kind == Kind::Database && caller.reaches(record.name.as_str(), Permission::Read)
+    });
     let described = databases.map(|record| {
         let stats = vault
             .database(&record.name)

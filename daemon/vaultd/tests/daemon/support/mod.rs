@@ -1,5 +1,6 @@
 //! The real daemon, with folders and an environment of its own.
 
+pub(crate) mod callers;
 pub(crate) mod frames;
 pub(crate) mod keyring;
 pub(crate) mod random;
@@ -202,6 +203,7 @@ impl Daemon {
             data_dir: Some(self.root.clone()),
             socket: Some(self.socket.clone()),
             no_autostart: true,
+            ..Options::default()
         }
     }
 
