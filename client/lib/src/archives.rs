@@ -203,7 +203,7 @@ impl Client {
                 }
             }
         };
-        let stream = self.archives.clone().export(request).await?.into_inner();
+        let stream = self.services.archives().export(request).await?.into_inner();
         Ok(ExportStream::new(stream))
     }
 
@@ -219,7 +219,7 @@ impl Client {
         let feed = feed(sender, first, file, |bytes| {
             request(VerifyPart::Chunk(bytes))
         });
-        let mut archives = self.archives.clone();
+        let mut archives = self.services.archives();
         let call = archives.verify(ReceiverStream::new(receiver));
         Ok(fed(feed, call).await?.summary.unwrap_or_default().into())
     }
@@ -244,7 +244,7 @@ impl Client {
         let feed = feed(sender, first, file, |bytes| {
             request(RestorePart::Chunk(bytes))
         });
-        let mut archives = self.archives.clone();
+        let mut archives = self.services.archives();
         let call = archives.restore(ReceiverStream::new(receiver));
         let restored = fed(feed, call).await?;
         Ok(Restored {

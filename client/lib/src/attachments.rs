@@ -1,6 +1,8 @@
 //! Attachments of a document, as `documents.proto` defines them: found in a body, put into one, and
 //! spliced, so that all the rest of the body stays as it is.
 
+mod content;
+
 use std::{fmt, ops::Range};
 
 use serde::{

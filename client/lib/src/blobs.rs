@@ -155,7 +155,7 @@ impl Client {
             content,
             content_type: content_type.to_owned(),
         };
-        let put = self.blobs.clone().put(request).await?.into_inner();
+        let put = self.services.blobs().put(request).await?.into_inner();
         Ok(StoredBlob::new(put, 0))
     }
 
@@ -165,7 +165,7 @@ impl Client {
             store: store.to_owned(),
             r#ref: reference.to_owned(),
         };
-        match self.blobs.clone().get(request).await {
+        match self.services.blobs().get(request).await {
             Ok(response) => {
                 let response = response.into_inner();
                 let blob = response.blob.unwrap_or_default().into();
@@ -190,7 +190,7 @@ impl Client {
             store: store.to_owned(),
             r#ref: reference.to_owned(),
         };
-        let response = self.blobs.clone().stat(request).await?.into_inner();
+        let response = self.services.blobs().stat(request).await?.into_inner();
         Ok(response.blob.unwrap_or_default().into())
     }
 
@@ -199,7 +199,7 @@ impl Client {
         let request = ListBlobsRequest {
             store: store.to_owned(),
         };
-        let stream = self.blobs.clone().list(request).await?.into_inner();
+        let stream = self.services.blobs().list(request).await?.into_inner();
         let page = VecDeque::new();
         Ok(BlobList { stream, page })
     }
@@ -210,7 +210,7 @@ impl Client {
             store: store.to_owned(),
             r#ref: reference.to_owned(),
         };
-        self.blobs.clone().delete(request).await?;
+        self.services.blobs().delete(request).await?;
         Ok(())
     }
 }

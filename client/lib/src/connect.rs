@@ -58,7 +58,11 @@ fn check_server(_: &SocketStream) -> io::Result<()> {
     Ok(())
 }
 
-async fn open(socket: PathBuf) -> io::Result<TokioIo<Io>> {
+/// A connection to a socket.
+pub(crate) type Opened = TokioIo<Io>;
+
+/// Opens `socket`, and makes sure who serves it.
+pub(crate) async fn open(socket: PathBuf) -> io::Result<Opened> {
     let stream = SocketStream::connect(socket.to_fs_name::<GenericFilePath>()?).await?;
     check_server(&stream)?;
     Ok(TokioIo::new(into_io(stream)))
@@ -66,34 +70,31 @@ async fn open(socket: PathBuf) -> io::Result<TokioIo<Io>> {
 
 /// Connects to `socket`.
 pub(crate) async fn dial(socket: &Path) -> Result<Channel, Error> {
-    // The first connection is tried apart, since the channel hides what the operating system says.
-    let first = match open(socket.to_owned()).await {
-        Ok(first) => first,
-        Err(error)
-            if error
-                .get_ref()
-                .is_some_and(<dyn std::error::Error + Send + Sync>::is::<Foreign>) =>
-        {
-            return Err(Error::ForeignServer {
-                socket: socket.to_owned(),
-            });
-        }
-        Err(error) => {
-            return Err(Error::NoDaemon {
-                socket: socket.to_owned(),
-                detail: error.to_string(),
-            });
-        }
-    };
     let path = socket.to_owned();
+    dial_by(socket, move || open(path.clone())).await
+}
+
+/// Connects to `socket`, which `open` opens: now, and again whenever the connection has ended.
+pub(crate) async fn dial_by<F>(
+    socket: &Path,
+    open: impl Fn() -> F + Send + 'static,
+) -> Result<Channel, Error>
+where
+    F: Future<Output = io::Result<Opened>> + Send + 'static,
+{
+    // The first connection is tried apart, since the channel hides what the operating system says.
+    let first = open().await.map_err(|error| refused(socket, error))?;
     let mut first = Some(first);
     let connector = tower::service_fn(move |_: http::Uri| {
-        let (first, path) = (first.take(), path.clone());
+        let opening = match first.take() {
+            Some(first) => Ok(first),
+            // The daemon ended since.
+            None => Err(open()),
+        };
         async move {
-            match first {
-                Some(first) => Ok(first),
-                // The daemon was restarted since.
-                None => open(path).await,
+            match opening {
+                Ok(first) => Ok(first),
+                Err(opening) => opening.await,
             }
         }
     });
@@ -108,4 +109,24 @@ pub(crate) async fn dial(socket: &Path) -> Result<Channel, Error> {
             socket: socket.to_owned(),
             detail: error.to_string(),
         })
+}
+
+/// Why a socket was not opened.
+fn refused(socket: &Path, error: io::Error) -> Error {
+    let inner = error.get_ref();
+    if inner.is_some_and(<dyn std::error::Error + Send + Sync>::is::<Foreign>) {
+        return Error::ForeignServer {
+            socket: socket.to_owned(),
+        };
+    }
+    // What opens it may have tried to start a daemon.
+    error.downcast().unwrap_or_else(|error| Error::NoDaemon {
+        socket: socket.to_owned(),
+        detail: error.to_string(),
+    })
+}
+
+/// Whether it was not opened because nobody listens there.
+pub(crate) fn nobody_listens(error: &io::Error) -> bool {
+    error.get_ref().is_none()
 }

@@ -2,7 +2,7 @@
 
 use vault_proto::v1::{
     self, ActivateConnectionRequest, DeleteConnectionRequest, GetConnectionRequest,
-    ListConnectionsRequest, SaveConnectionRequest, connections_client::ConnectionsClient,
+    ListConnectionsRequest, SaveConnectionRequest,
 };
 
 use crate::{Client, Error, Secret, vault::millis};
@@ -88,9 +88,9 @@ impl Client {
             create: new.create,
         };
         let mut connections = if request.key.is_some() {
-            ConnectionsClient::new(self.apart().await?)
+            self.apart().await?.connections()
         } else {
-            self.connections.clone()
+            self.services.connections()
         };
         let saved = connections.save(request).await?.into_inner();
         Ok(saved.connection.unwrap_or_default().into())
@@ -99,7 +99,7 @@ impl Client {
     /// A connection by its id.
     pub async fn connection(&self, id: &str) -> Result<Connection, Error> {
         let request = GetConnectionRequest { id: id.to_owned() };
-        let found = self.connections.clone().get(request).await?.into_inner();
+        let found = self.services.connections().get(request).await?.into_inner();
         Ok(found.connection.unwrap_or_default().into())
     }
 
@@ -111,7 +111,12 @@ impl Client {
     /// Every connection, ordered by id, and what is wrong with profiles that cannot be read.
     pub async fn connections(&self) -> Result<(Vec<Connection>, Vec<String>), Error> {
         let request = ListConnectionsRequest {};
-        let listed = self.connections.clone().list(request).await?.into_inner();
+        let listed = self
+            .services
+            .connections()
+            .list(request)
+            .await?
+            .into_inner();
         let connections = listed.connections.into_iter().map(Connection::from);
         Ok((connections.collect(), listed.damaged))
     }
@@ -119,7 +124,7 @@ impl Client {
     /// Makes a connection the active one, and no other.
     pub async fn activate_connection(&self, id: &str) -> Result<Connection, Error> {
         let request = ActivateConnectionRequest { id: id.to_owned() };
-        let active = self.connections.clone().activate(request).await?;
+        let active = self.services.connections().activate(request).await?;
         Ok(active.into_inner().connection.unwrap_or_default().into())
     }
 
@@ -129,7 +134,7 @@ impl Client {
             id: id.to_owned(),
             key_only,
         };
-        self.connections.clone().delete(request).await?;
+        self.services.connections().delete(request).await?;
         Ok(())
     }
 }

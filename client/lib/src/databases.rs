@@ -57,7 +57,12 @@ impl Client {
             without_maintenance: options.without_maintenance,
             blob_columns: blob_columns.map(BlobColumn::wire).collect(),
         };
-        let response = self.databases.clone().create(request).await?.into_inner();
+        let response = self
+            .services
+            .databases()
+            .create(request)
+            .await?
+            .into_inner();
         Ok(response.store.unwrap_or_default().into())
     }
 
@@ -75,13 +80,17 @@ impl Client {
             set_blob_columns,
             blob_columns: blob_columns.map(BlobColumn::wire).collect(),
         };
-        self.databases.clone().configure(request).await?;
+        self.services.databases().configure(request).await?;
         Ok(())
     }
 
     /// Every database, ordered by name.
     pub async fn databases(&self) -> Result<Vec<Database>, Error> {
-        let response = self.databases.clone().list(ListDatabasesRequest {}).await?;
+        let response = self
+            .services
+            .databases()
+            .list(ListDatabasesRequest {})
+            .await?;
         let databases = response.into_inner().databases;
         Ok(databases.into_iter().map(Database::from).collect())
     }
@@ -91,7 +100,7 @@ impl Client {
         let name = name.to_owned();
         let request = DropDatabaseRequest { name };
         // `drop` of the prelude is another.
-        self.databases.clone().drop(request).await?;
+        self.services.databases().drop(request).await?;
         Ok(())
     }
 
@@ -112,7 +121,7 @@ impl Client {
             statement: Some(statement.encoded()),
             timeout_ms: ms(timeout),
         };
-        let response = self.databases.clone().execute(request).await?;
+        let response = self.services.databases().execute(request).await?;
         Ok(response.into_inner().into())
     }
 
@@ -141,7 +150,7 @@ impl Client {
             parameters: Some(parameters.wire()),
             timeout_ms: ms(timeout),
         };
-        let stream = self.databases.clone().query(request).await?.into_inner();
+        let stream = self.services.databases().query(request).await?.into_inner();
         Rows::alone(stream).await
     }
 
@@ -160,7 +169,7 @@ impl Client {
             statements: statements.into_iter().map(Statement::wire).collect(),
             timeout_ms: ms(timeout),
         };
-        let response = self.databases.clone().batch(request).await?.into_inner();
+        let response = self.services.databases().batch(request).await?.into_inner();
         Ok(response.results.into_iter().map(Executed::from).collect())
     }
 
@@ -211,7 +220,12 @@ impl Client {
             steps,
             timeout_ms: ms(timeout),
         };
-        let migrated = self.databases.clone().migrate(request).await?.into_inner();
+        let migrated = self
+            .services
+            .databases()
+            .migrate(request)
+            .await?
+            .into_inner();
         Ok(MigratedDatabase {
             from_version: migrated.from_version,
             to_version: migrated.to_version,
@@ -231,7 +245,12 @@ impl Client {
             passphrase,
             recipients,
         };
-        let stream = self.databases.clone().backup(request).await?.into_inner();
+        let stream = self
+            .services
+            .databases()
+            .backup(request)
+            .await?
+            .into_inner();
         Ok(ExportStream::new(stream))
     }
 
@@ -245,7 +264,7 @@ impl Client {
             database: database.to_owned(),
             timeout_ms: ms(timeout),
         };
-        let stream = self.databases.clone().check(request).await?.into_inner();
+        let stream = self.services.databases().check(request).await?.into_inner();
         Ok(DatabaseCheckStream(stream))
     }
 
@@ -253,7 +272,7 @@ impl Client {
     pub async fn database_stats(&self, database: &str) -> Result<DatabaseStats, Error> {
         let database = database.to_owned();
         let request = DatabaseStatsRequest { database };
-        let stats = self.databases.clone().stats(request).await?;
+        let stats = self.services.databases().stats(request).await?;
         Ok(stats.into_inner().into())
     }
 }

@@ -70,7 +70,7 @@ impl Client {
     /// Explains the state the vault is in; answered in every key state. `fix` does what can be
     /// done without losing anything.
     pub async fn doctor(&self, fix: bool) -> Result<Vec<Finding>, Error> {
-        let found = self.vault.clone().doctor(DoctorRequest { fix }).await?;
+        let found = self.services.vault().doctor(DoctorRequest { fix }).await?;
         let findings = found.into_inner().findings;
         Ok(findings.into_iter().map(Finding::from).collect())
     }

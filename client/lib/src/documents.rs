@@ -1,18 +1,20 @@
 //! Documents.
 
+mod transfer;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use vault_proto::{
-    CHUNK_LIMIT, UNARY_BODY_LIMIT,
+    UNARY_BODY_LIMIT,
     v1::{
-        self, BatchDocumentsRequest, BatchWrite, DeleteDocumentRequest, GetDocumentRequest,
-        ListDocumentsRequest, ListDocumentsResponse, PatchDocumentRequest, PutDocumentRequest,
-        UploadDocumentRequest, WatchDocumentsRequest, WatchDocumentsResponse,
-        download_document_response, precondition::Condition, upload_document_request,
+        self, BatchDocumentsRequest, BatchWrite, DeleteDocumentRequest, ListDocumentsRequest,
+        ListDocumentsResponse, PatchDocumentRequest, PutDocumentRequest, WatchDocumentsRequest,
+        WatchDocumentsResponse, precondition::Condition,
     },
 };
 
 use crate::{Client, Error, vault::millis};
+pub use transfer::{DocumentDownload, DocumentUpload};
 
 /// A document without its body.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -212,7 +214,7 @@ impl Client {
     /// Durably writes one document of any size its store takes.
     pub async fn put(&self, store: &str, document: NewDocument) -> Result<Head, Error> {
         if document.body.len() > UNARY_BODY_LIMIT {
-            return self.upload(store, document).await;
+            return self.put_large(store, document).await;
         }
         let request = PutDocumentRequest {
             store: store.to_owned(),
@@ -222,71 +224,8 @@ impl Client {
             labels: document.labels.into_iter().collect(),
             precondition: document.precondition.wire(),
         };
-        let response = self.documents.clone().put(request).await?.into_inner();
+        let response = self.services.documents().put(request).await?.into_inner();
         Ok(response.head.unwrap_or_default().into())
-    }
-
-    async fn upload(&self, store: &str, document: NewDocument) -> Result<Head, Error> {
-        use upload_document_request::{Part, Start};
-        let start = Start {
-            store: store.to_owned(),
-            id: document.id,
-            size: document.body.len() as u64,
-            content_type: document.content_type,
-            labels: document.labels.into_iter().collect(),
-            precondition: document.precondition.wire(),
-        };
-        let body = document.body;
-        let chunks = (0..body.len()).step_by(CHUNK_LIMIT).map(move |at| {
-            let end = body.len().min(at + CHUNK_LIMIT);
-            Part::Chunk(body[at..end].to_vec())
-        });
-        let parts = std::iter::once(Part::Start(start))
-            .chain(chunks)
-            .map(|part| UploadDocumentRequest { part: Some(part) });
-        let stream = tokio_stream::iter(parts);
-        let response = self.documents.clone().upload(stream).await?.into_inner();
-        Ok(response.head.unwrap_or_default().into())
-    }
-
-    /// A document of any size.
-    pub async fn get(&self, store: &str, id: &str) -> Result<Document, Error> {
-        let request = || GetDocumentRequest {
-            store: store.to_owned(),
-            id: id.to_owned(),
-        };
-        match self.documents.clone().get(request()).await {
-            Ok(response) => {
-                let response = response.into_inner();
-                let head = response.head.unwrap_or_default().into();
-                Ok(Document {
-                    head,
-                    body: response.body,
-                })
-            }
-            Err(status) => match Error::from(status) {
-                error if error.reason() == Some("TOO_LARGE") => self.download(request()).await,
-                error => Err(error),
-            },
-        }
-    }
-
-    async fn download(&self, request: GetDocumentRequest) -> Result<Document, Error> {
-        use download_document_response::Part;
-        let mut stream = self.documents.clone().download(request).await?.into_inner();
-        let mut head = Head::from(v1::DocumentHead::default());
-        let mut body = Vec::new();
-        while let Some(message) = stream.message().await? {
-            match message.part {
-                Some(Part::Head(received)) => head = received.into(),
-                Some(Part::Chunk(chunk)) => body.extend_from_slice(&chunk),
-                None => {}
-            }
-        }
-        if body.len() as u64 != head.body_bytes {
-            return Err(Error::Local("the document came incomplete".to_owned()));
-        }
-        Ok(Document { head, body })
     }
 
     /// Applies a JSON Merge Patch (RFC 7396).
@@ -303,7 +242,7 @@ impl Client {
             patch,
             if_revision: if_revision.unwrap_or_default(),
         };
-        let response = self.documents.clone().patch(request).await?.into_inner();
+        let response = self.services.documents().patch(request).await?.into_inner();
         Ok(response.head.unwrap_or_default().into())
     }
 
@@ -320,8 +259,8 @@ impl Client {
             if_revision: if_revision.unwrap_or_default(),
         };
         Ok(self
-            .documents
-            .clone()
+            .services
+            .documents()
             .delete(request)
             .await?
             .into_inner()
@@ -349,8 +288,8 @@ impl Client {
             writes: writes.collect(),
         };
         Ok(self
-            .documents
-            .clone()
+            .services
+            .documents()
             .batch(request)
             .await?
             .into_inner()
@@ -359,12 +298,24 @@ impl Client {
 
     /// Documents whose id begins with `prefix`.
     pub async fn list(&self, store: &str, prefix: &str, bodies: bool) -> Result<Heads, Error> {
+        self.list_after(store, prefix, "", bodies).await
+    }
+
+    /// Those of them whose id comes after `after`, to go on where a page ended.
+    pub async fn list_after(
+        &self,
+        store: &str,
+        prefix: &str,
+        after: &str,
+        bodies: bool,
+    ) -> Result<Heads, Error> {
         let request = ListDocumentsRequest {
             store: store.to_owned(),
             bodies,
             prefix: prefix.to_owned(),
+            after: after.to_owned(),
         };
-        let stream = self.documents.clone().list(request).await?.into_inner();
+        let stream = self.services.documents().list(request).await?.into_inner();
         let client = self.clone();
         Ok(Heads {
             client,
@@ -381,7 +332,7 @@ impl Client {
             store: store.to_owned(),
             since,
         };
-        let stream = self.documents.clone().watch(request).await?.into_inner();
+        let stream = self.services.documents().watch(request).await?.into_inner();
         Ok(ChangeStream {
             stream,
             page: VecDeque::new(),

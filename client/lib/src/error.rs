@@ -78,3 +78,14 @@ impl From<tonic::Status> for Error {
         }))
     }
 }
+
+/// An error with what it comes from: hyper's own text is of the kind "connection error".
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}

@@ -85,7 +85,7 @@ impl Client {
             store: store.to_owned(),
             name: name.to_owned(),
         };
-        let response = self.files.clone().stat(request).await?.into_inner();
+        let response = self.services.files().stat(request).await?.into_inner();
         Ok(response.file.unwrap_or_default().into())
     }
 
@@ -95,7 +95,7 @@ impl Client {
             store: store.to_owned(),
             prefix: prefix.to_owned(),
         };
-        let stream = self.files.clone().list(request).await?.into_inner();
+        let stream = self.services.files().list(request).await?.into_inner();
         Ok(FileList {
             stream,
             page: VecDeque::new(),
@@ -108,7 +108,7 @@ impl Client {
             store: store.to_owned(),
             name: name.to_owned(),
         };
-        self.files.clone().delete(request).await?;
+        self.services.files().delete(request).await?;
         Ok(())
     }
 }

@@ -106,8 +106,8 @@ impl Client {
             }
         });
         let stream = self
-            .documents
-            .clone()
+            .services
+            .documents()
             .import(ReceiverStream::new(receiver))
             .await?;
         Ok(ImportStream(stream.into_inner()))

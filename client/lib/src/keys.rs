@@ -119,7 +119,7 @@ impl From<ResetKeyResponse> for KeyReset {
 impl Client {
     /// Where key and rotation stand; answered in every key state.
     pub async fn key_status(&self) -> Result<KeyStatus, Error> {
-        let status = self.keys.clone().status(KeysStatusRequest {}).await?;
+        let status = self.services.keys().status(KeysStatusRequest {}).await?;
         let status = status.into_inner();
         Ok(KeyStatus {
             vault_id: status.vault_id,
@@ -146,7 +146,7 @@ impl Client {
             passphrase,
             recipients,
         };
-        let exported = self.keys.clone().export(request).await?.into_inner();
+        let exported = self.services.keys().export(request).await?.into_inner();
         Ok(KeyFile {
             file: exported.file,
             vault_id: exported.vault_id,
@@ -169,7 +169,7 @@ impl Client {
             identity: opened.identity,
             keyring_passphrase: keyring_passphrase.unwrap_or_default().to_vec(),
         };
-        let imported = self.keys.clone().import(request).await?.into_inner();
+        let imported = self.services.keys().import(request).await?.into_inner();
         Ok(ImportedKey {
             vault_id: imported.vault_id,
             fingerprint: imported.fingerprint,
@@ -188,7 +188,7 @@ impl Client {
             master: master.to_vec(),
             keyring_passphrase: keyring_passphrase.unwrap_or_default().to_vec(),
         };
-        let derived = self.keys.clone().derive(request).await?.into_inner();
+        let derived = self.services.keys().derive(request).await?.into_inner();
         Ok(DerivedKey {
             fingerprint: derived.fingerprint,
             recovered: derived.recovered,
@@ -204,7 +204,7 @@ impl Client {
             passphrase: passphrase.unwrap_or_default().to_vec(),
         };
         // `move` is a keyword.
-        let moved = self.keys.clone().r#move(request).await?.into_inner();
+        let moved = self.services.keys().r#move(request).await?.into_inner();
         Ok(MovedKey {
             keyring_backend: moved.keyring_backend,
             credential: Secret::received(moved.credential),
@@ -229,6 +229,12 @@ impl Client {
 
     async fn reset(&self, vault_id: String) -> Result<KeyReset, Error> {
         let request = ResetKeyRequest { vault_id };
-        Ok(self.keys.clone().reset(request).await?.into_inner().into())
+        Ok(self
+            .services
+            .keys()
+            .reset(request)
+            .await?
+            .into_inner()
+            .into())
     }
 }

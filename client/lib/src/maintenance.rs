@@ -114,7 +114,7 @@ impl Client {
     /// What upkeep does, and when.
     pub async fn maintenance_status(&self) -> Result<MaintenanceStatus, Error> {
         let request = MaintenanceStatusRequest {};
-        let status = self.maintenance.clone().status(request).await?;
+        let status = self.services.maintenance().status(request).await?;
         let status = status.into_inner();
         let tasks = status.tasks.into_iter().map(|task| MaintenanceTask {
             operation: MaintenanceOperation::received(task.operation()),
@@ -144,7 +144,7 @@ impl Client {
             database: database.unwrap_or_default().to_owned(),
             operation: operation.into(),
         };
-        let stream = self.maintenance.clone().run(request).await?.into_inner();
+        let stream = self.services.maintenance().run(request).await?.into_inner();
         Ok(MaintenanceStream(stream))
     }
 }

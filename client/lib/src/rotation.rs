@@ -247,26 +247,30 @@ impl Client {
             master,
             random,
         };
-        let stream = self.keys.clone().rotate(request).await?.into_inner();
+        let stream = self.services.keys().rotate(request).await?.into_inner();
         Ok(RotationStream(stream))
     }
 
     /// Stops a rotation between two objects, until it is resumed.
     pub async fn pause_rotation(&self) -> Result<(), Error> {
-        self.keys.clone().pause(PauseRotationRequest {}).await?;
+        self.services.keys().pause(PauseRotationRequest {}).await?;
         Ok(())
     }
 
     /// Goes on with a rotation that was paused or stopped by a failure.
     pub async fn resume_rotation(&self) -> Result<RotationStream, Error> {
-        let stream = self.keys.clone().resume(ResumeRotationRequest {}).await?;
+        let stream = self
+            .services
+            .keys()
+            .resume(ResumeRotationRequest {})
+            .await?;
         Ok(RotationStream(stream.into_inner()))
     }
 
     /// Undoes a rotation that is not promoted yet.
     pub async fn roll_back_rotation(&self) -> Result<RotationStream, Error> {
         let request = RollBackRotationRequest {};
-        let stream = self.keys.clone().roll_back(request).await?;
+        let stream = self.services.keys().roll_back(request).await?;
         Ok(RotationStream(stream.into_inner()))
     }
 }

@@ -4,13 +4,28 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+use crate::Error;
+
 /// Secret bytes: zeroed when dropped, and not printed.
+#[derive(Clone)]
 pub struct Secret(Zeroizing<Vec<u8>>);
 
 impl Secret {
     /// Takes over `bytes`.
     pub fn new(bytes: Vec<u8>) -> Self {
         Self(Zeroizing::new(bytes))
+    }
+
+    /// Takes over a text.
+    pub(crate) fn from_text(text: String) -> Self {
+        Self::new(text.into_bytes())
+    }
+
+    /// A message's copy of a text; it goes away with the call.
+    pub(crate) fn to_text(&self) -> Result<String, Error> {
+        let text = std::str::from_utf8(&self.0);
+        let text = text.map_err(|_| Error::Local("the code is not text".to_owned()))?;
+        Ok(text.to_owned())
     }
 
     /// What a message takes over. Such messages are not zeroed: they go away with the call.

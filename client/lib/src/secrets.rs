@@ -2,7 +2,6 @@
 
 use vault_proto::v1::{
     self, DeleteSecretRequest, GetSecretRequest, ListSecretsRequest, SetSecretRequest,
-    secrets_client::SecretsClient,
 };
 
 use crate::{Client, Error, Secret, vault::millis};
@@ -111,7 +110,7 @@ impl Client {
             label: new.label.map(str::to_owned),
             create: new.create,
         };
-        let mut secrets = SecretsClient::new(self.apart().await?);
+        let mut secrets = self.apart().await?.secrets();
         let set = secrets.set(request).await?.into_inner();
         Ok(SecretInfo::received(set.secret.unwrap_or_default()))
     }
@@ -121,7 +120,7 @@ impl Client {
         let request = GetSecretRequest {
             name: name.to_owned(),
         };
-        let mut secrets = SecretsClient::new(self.apart().await?);
+        let mut secrets = self.apart().await?.secrets();
         let read = secrets.get(request).await?.into_inner();
         // Before anything can fail: from here on the value is zeroed when dropped.
         let value = Secret::new(read.value);
@@ -136,7 +135,7 @@ impl Client {
         let request = ListSecretsRequest {
             prefix: prefix.to_owned(),
         };
-        let listed = self.secrets.clone().list(request).await?.into_inner();
+        let listed = self.services.secrets().list(request).await?.into_inner();
         Ok(listed
             .secrets
             .into_iter()
@@ -149,7 +148,7 @@ impl Client {
         let request = DeleteSecretRequest {
             name: name.to_owned(),
         };
-        self.secrets.clone().delete(request).await?;
+        self.services.secrets().delete(request).await?;
         Ok(())
     }
 }

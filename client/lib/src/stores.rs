@@ -261,15 +261,15 @@ impl Client {
                 .into(),
             attachments: options.attachments.clone().map(AttachmentPolicy::wire),
         };
-        let response = self.stores.clone().create(request).await?.into_inner();
+        let response = self.services.stores().create(request).await?.into_inner();
         Ok(response.store.unwrap_or_default().into())
     }
 
     /// Every store, ordered by name.
     pub async fn stores(&self) -> Result<Vec<Store>, Error> {
         let response = self
-            .stores
-            .clone()
+            .services
+            .stores()
             .list(ListStoresRequest {})
             .await?
             .into_inner();
@@ -286,14 +286,19 @@ impl Client {
             name: name.to_owned(),
             attachments: Some(attachments.wire()),
         };
-        let response = self.stores.clone().configure(request).await?.into_inner();
+        let response = self
+            .services
+            .stores()
+            .configure(request)
+            .await?
+            .into_inner();
         Ok(response.store.unwrap_or_default().into())
     }
 
     /// Deletes a store and all that is in it.
     pub async fn remove_store(&self, name: &str) -> Result<(), Error> {
-        self.stores
-            .clone()
+        self.services
+            .stores()
             .remove(RemoveStoreRequest {
                 name: name.to_owned(),
             })
@@ -333,7 +338,7 @@ impl Client {
             let _ = send(Part::Finish(Finish {})).await;
             Ok(())
         };
-        let mut stores = self.stores.clone();
+        let mut stores = self.services.stores();
         let call = stores.adopt(ReceiverStream::new(receiver));
         Ok(fed(feed, call).await?.adopted)
     }
@@ -344,7 +349,7 @@ impl Client {
             name: store.to_owned(),
         };
         Ok(MigrationStream(
-            self.stores.clone().migrate(request).await?.into_inner(),
+            self.services.stores().migrate(request).await?.into_inner(),
         ))
     }
 }

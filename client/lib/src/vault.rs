@@ -121,8 +121,8 @@ impl Client {
     /// What the daemon says of itself; answered in every key state.
     pub async fn status(&self) -> Result<Status, Error> {
         let status = self
-            .vault
-            .clone()
+            .services
+            .vault()
             .status(StatusRequest {})
             .await?
             .into_inner();
@@ -157,8 +157,8 @@ impl Client {
             passphrase: passphrase.unwrap_or_default().to_vec(),
         };
         Ok(self
-            .vault
-            .clone()
+            .services
+            .vault()
             .init(request)
             .await?
             .into_inner()
@@ -167,15 +167,15 @@ impl Client {
 
     /// Drops every key.
     pub async fn lock(&self) -> Result<(), Error> {
-        self.vault.clone().lock(LockRequest {}).await?;
+        self.services.vault().lock(LockRequest {}).await?;
         Ok(())
     }
 
     /// Reads the key again; a desktop keyring may ask its user.
     pub async fn unlock(&self, passphrase: Option<&[u8]>) -> Result<(), Error> {
         let passphrase = passphrase.unwrap_or_default().to_vec();
-        self.vault
-            .clone()
+        self.services
+            .vault()
             .unlock(UnlockRequest { passphrase })
             .await?;
         Ok(())

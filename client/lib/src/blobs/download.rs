@@ -63,7 +63,7 @@ impl Client {
             offset: range.offset,
             length: range.length,
         };
-        let mut stream = self.blobs.clone().download(request).await?.into_inner();
+        let mut stream = self.services.blobs().download(request).await?.into_inner();
         let first = stream.message().await?.and_then(|message| message.part);
         let Some(Part::Blob(blob)) = first else {
             return Err(incomplete::<DownloadBlobResponse>());

@@ -90,7 +90,7 @@ impl Client {
             dry_run,
             grace_seconds: grace.map(|grace| grace.as_secs()),
         };
-        let stream = self.blobs.clone().collect(request).await?.into_inner();
+        let stream = self.services.blobs().collect(request).await?.into_inner();
         Ok(BlobCollection(stream))
     }
 
@@ -99,7 +99,7 @@ impl Client {
         let request = VerifyBlobsRequest {
             store: store.to_owned(),
         };
-        let stream = self.blobs.clone().verify(request).await?.into_inner();
+        let stream = self.services.blobs().verify(request).await?.into_inner();
         Ok(BlobVerification(stream))
     }
 }

@@ -39,6 +39,8 @@ pub struct NewBlob {
     pub resume_key: Vec<u8>,
     /// The ref it must have, where that is known.
     pub expected: Option<String>,
+    /// Ask before anything of the source is read, however small it is.
+    pub ask_first: bool,
 }
 
 impl Client {
@@ -82,6 +84,7 @@ impl Client {
     ) -> Result<StoredBlob, Error> {
         let mut head = Vec::new();
         let may_be_small = match new.size {
+            _ if new.ask_first => false,
             Some(size) => size <= UNARY_BODY_LIMIT as u64,
             // One that can be taken up again is read from its beginning, which was perhaps kept.
             None => new.resume_key.is_empty(),
@@ -154,7 +157,7 @@ impl Call {
             size: new.size,
             resume_key: new.resume_key.clone(),
         });
-        let mut blobs = client.blobs.clone();
+        let mut blobs = client.services.blobs();
         let call = blobs.upload(ReceiverStream::new(receiver));
         // There is room for it.
         let _ = requests.send(request(start)).await;

@@ -162,7 +162,7 @@ impl Client {
             encoding: import.encoding,
         };
         let feeding = tokio::spawn(Feed::new(requests).all(start, parts));
-        let mut databases = self.databases.clone();
+        let mut databases = self.services.databases();
         let call = databases.import(ReceiverStream::new(receiver));
         match call.await {
             Ok(answers) => Ok(DatabaseImportStream {

@@ -31,7 +31,7 @@ pub struct Transaction {
 impl Transaction {
     pub(super) async fn begin(client: &Client, begin: Begin) -> Result<Self, Error> {
         let (requests, receiver) = mpsc::channel(4);
-        let mut databases = client.databases.clone();
+        let mut databases = client.services.databases();
         // The channel is empty and its other end is here: this neither waits nor fails.
         let first = TransactRequest {
             part: Some(Part::Begin(begin)),

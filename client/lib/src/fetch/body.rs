@@ -14,10 +14,8 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
-use super::{
-    error::FetchError,
-    exchange::{Driver, chain},
-};
+use super::{error::FetchError, exchange::Driver};
+use crate::error::chain;
 
 /// The content of a URL, read as it comes. It ends with an error where it is cut short, too large
 /// or too slow. Dropping it closes the connection.

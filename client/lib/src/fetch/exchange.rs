@@ -14,6 +14,7 @@ use hyper_util::rt::TokioIo;
 use tokio::task::AbortHandle;
 
 use super::{error::FetchError, network::Stream, target::Target};
+use crate::error::chain;
 
 /// Largest head of an answer, in bytes.
 const HEAD_LIMIT: usize = 64 << 10;
@@ -96,15 +97,4 @@ pub(super) fn content(answer: &Response<Incoming>, target: &Target) -> Result<()
 /// A field's text, where it has one.
 pub(super) fn field<'a>(fields: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     std::str::from_utf8(fields.get(name)?.as_bytes()).ok()
-}
-
-/// An error with what it comes from: hyper's own text is of the kind "connection error".
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

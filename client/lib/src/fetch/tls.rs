@@ -1,11 +1,12 @@
-//! TLS, trusting whom the system trusts.
+//! TLS to the host of a URL.
 
 use std::sync::Arc;
 
-use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
+use rustls::pki_types::ServerName;
 use tokio_rustls::TlsConnector;
 
 use super::{error::FetchError, network::Stream, target::Target};
+use crate::tls;
 
 /// Wraps a connection to the host of `target`.
 pub(super) async fn wrap(
@@ -16,11 +17,7 @@ pub(super) async fn wrap(
         host: target.host(),
         detail,
     };
-    // The authorities stand in files.
-    let config = tokio::task::spawn_blocking(config);
-    let config = config
-        .await
-        .map_err(|error| untrusted(error.to_string()))??;
+    let config = tls::config().await.map_err(FetchError::NoAuthorities)?;
     let name = match target.address() {
         Some(address) => ServerName::from(address),
         None => {
@@ -32,21 +29,4 @@ pub(super) async fn wrap(
     Ok(Box::new(
         wrapped.map_err(|error| untrusted(error.to_string()))?,
     ))
-}
-
-fn config() -> Result<ClientConfig, FetchError> {
-    let loaded = rustls_native_certs::load_native_certs();
-    let mut roots = RootCertStore::empty();
-    // One that cannot be read is one fewer to trust.
-    roots.add_parsable_certificates(loaded.certs);
-    if roots.is_empty() {
-        let first = loaded.errors.first();
-        let detail = first.map(|error| format!(" ({error})"));
-        return Err(FetchError::NoAuthorities(detail.unwrap_or_default()));
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("ring has the cipher suites of TLS 1.2 and 1.3");
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }

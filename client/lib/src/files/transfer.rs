@@ -30,6 +30,8 @@ pub struct NewFile {
     pub size: Option<u64>,
     /// Refuse to replace one that is there.
     pub create: bool,
+    /// Ask before anything of the source is read, however small it is.
+    pub ask_first: bool,
 }
 
 /// A file being read.
@@ -67,6 +69,10 @@ impl Client {
         mut source: impl AsyncRead + Unpin,
         mut progress: impl FnMut(u64),
     ) -> Result<File, Error> {
+        if new.ask_first {
+            let upload = self.upload_file(store, new, Bytes::new(), source, progress);
+            return upload.await;
+        }
         let beginning = read(&mut source, UNARY_BODY_LIMIT).await;
         let beginning = beginning.map_err(|error| unreadable(&error))?;
         if beginning.len() < UNARY_BODY_LIMIT {
@@ -82,7 +88,7 @@ impl Client {
                 content: beginning,
                 create: new.create,
             };
-            let response = self.files.clone().put(request).await?.into_inner();
+            let response = self.services.files().put(request).await?.into_inner();
             progress(size);
             return Ok(response.file.unwrap_or_default().into());
         }
@@ -132,7 +138,7 @@ impl Client {
             let _ = send(Part::Finish(Finish {})).await;
             Ok(())
         };
-        let mut files = self.files.clone();
+        let mut files = self.services.files();
         let call = files.upload(ReceiverStream::new(receiver));
         Ok(fed(feed, call).await?.file.unwrap_or_default().into())
     }
@@ -150,7 +156,7 @@ impl Client {
             offset: range.offset,
             length: range.length,
         };
-        let mut stream = self.files.clone().download(request).await?.into_inner();
+        let mut stream = self.services.files().download(request).await?.into_inner();
         let first = stream.message().await?.and_then(|message| message.part);
         let Some(download_file_response::Part::File(file)) = first else {
             return Err(incomplete::<DownloadFileResponse>());

@@ -75,7 +75,11 @@ impl Client {
         let Some(first) = chosen.iter().find(is_database) else {
             return Ok(BTreeMap::new());
         };
-        let listed = self.databases.clone().list(ListDatabasesRequest {}).await;
+        let listed = self
+            .services
+            .databases()
+            .list(ListDatabasesRequest {})
+            .await;
         let listed = listed.map_err(|status| match status.code() {
             // A daemon from before there were databases.
             Code::Unimplemented => ApplyError::kind_missing(&first.name, "database"),
