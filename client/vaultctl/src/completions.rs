@@ -1,8 +1,6 @@
 //! `vaultctl completions`.
 
-use clap::CommandFactory as _;
-
-use crate::{Cli, failure::Failure};
+use crate::{failure::Failure, gateway};
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Completions {
@@ -13,7 +11,7 @@ pub(crate) struct Completions {
 impl Completions {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Cli::command(), "vaultctl", &mut script);
+        clap_complete::generate(self.shell, &mut gateway::command(), "vaultctl", &mut script);
         crate::output::raw(&script)
     }
 }

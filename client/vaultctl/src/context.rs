@@ -2,7 +2,7 @@
 
 use vault_client::{Client, KeyState, Options};
 
-use crate::{Global, failure::Failure, passphrase, prompt};
+use crate::{Global, failure::Failure, passphrase, prompt, token};
 
 /// The options of this run.
 pub(crate) struct Context {
@@ -19,12 +19,23 @@ impl Context {
         self.global.json
     }
 
-    /// Connects to the daemon, whatever the state of its key.
-    pub(crate) async fn connect(&self) -> Result<Client, Failure> {
-        let options = Options {
+    /// How the vault is reached, without a token.
+    pub(crate) fn options(&self) -> Options {
+        Options {
             data_dir: self.global.data_dir.clone(),
             socket: self.global.socket.clone(),
             no_autostart: self.global.no_autostart,
+            base_url: self.global.base_url.clone(),
+            token: None,
+        }
+    }
+
+    /// Connects to the daemon, whatever the state of its key.
+    pub(crate) async fn connect(&self) -> Result<Client, Failure> {
+        let mut options = self.options();
+        options.token = match &self.global.token_file {
+            Some(file) => Some(token::read(file)?),
+            None => token::saved(&options.place()?).await?,
         };
         Ok(Client::connect(&options).await?)
     }

@@ -118,6 +118,7 @@ async fn start(root: &Path, socket: &Path) -> Result<(Child, Client), Failure> {
         data_dir: Some(root.to_owned()),
         socket: Some(socket.to_owned()),
         no_autostart: true,
+        ..Options::default()
     };
     let begun = Instant::now();
     loop {

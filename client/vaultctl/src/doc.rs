@@ -221,7 +221,8 @@ impl Get {
             return attachments::write_all(context, client, store, body, folder).await;
         }
         if self.inline {
-            document.body = attachments::inline(client, &self.store, &document.body).await?;
+            let body = client.inline_attachments(&self.store, &document.body, u64::MAX);
+            document.body = body.await?;
         }
         if context.json() {
             return output::json(&WithBody::new(&document.head, &document.body));

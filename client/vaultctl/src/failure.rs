@@ -106,19 +106,35 @@ impl From<Error> for Failure {
                 | "SALT_UNUSABLE"
                 | "KEYRING_UNSUPPORTED"
                 | "PERMISSION_DENIED"
+                | "UNAUTHENTICATED"
+                | "HOST_NOT_ADMITTED"
+                | "CROSS_ORIGIN"
+                | "PAIRING_REQUIRED"
+                | "PAIRING_CODE_WRONG"
+                | "PASSKEY_REFUSED"
+                | "AUTH_ROLLED_BACK"
+                | "AUTH_UNAVAILABLE"
+                | "ADMIN_TOKEN_MISSING"
+                | "AUTHORIZATION_PENDING"
+                | "LOGIN_REFUSED"
                 | "SQL_REFUSED" => 4,
-                // The connection broke: the daemon is gone.
-                "" => 6,
+                // The connection broke: the daemon is gone. Or the gateway says that it is.
+                "" | "NO_DAEMON" => 6,
                 "REVISION_CONFLICT" | "REVISION_GONE" | "ALREADY_EXISTS" | "ROTATION_RUNNING"
-                | "DATABASE_BUSY" | "TRANSACTION_ENDED" | "SCHEMA_NEWER" | "IN_USE" => 5,
-                "INVALID_ID" | "INVALID_ARGUMENT" | "UNFIT_SECRET" => 2,
+                | "DATABASE_BUSY" | "TRANSACTION_ENDED" | "SCHEMA_NEWER" | "IN_USE"
+                | "ALREADY_PAIRED" => 5,
+                "INVALID_ID" | "INVALID_ARGUMENT" | "UNFIT_SECRET" | "ORIGIN_UNFIT" => 2,
                 _ => 1,
             },
         };
-        Self {
+        let failure = Self {
             code,
             message: error.to_string(),
+        };
+        if error.reason() == Some("UNAUTHENTICATED") {
+            return failure.with("`vaultctl auth login` saves a token, --token-file names one");
         }
+        failure
     }
 }
 
@@ -157,6 +173,14 @@ mod tests {
             ("KEYRING_UNSUPPORTED", 4),
             ("ROTATION_RUNNING", 5),
             ("SQL_REFUSED", 4),
+            ("UNAUTHENTICATED", 4),
+            ("HOST_NOT_ADMITTED", 4),
+            ("AUTH_ROLLED_BACK", 4),
+            ("ADMIN_TOKEN_MISSING", 4),
+            ("NO_DAEMON", 6),
+            ("LOGIN_REFUSED", 4),
+            ("ALREADY_PAIRED", 5),
+            ("ORIGIN_UNFIT", 2),
             ("DATABASE_BUSY", 5),
             ("TRANSACTION_ENDED", 5),
             ("SCHEMA_NEWER", 5),

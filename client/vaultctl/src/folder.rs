@@ -71,7 +71,8 @@ impl<'a> Outward<'a> {
     }
 }
 
-fn create(folder: &Path) -> Result<(), Failure> {
+/// Creates a folder for the user alone, and those above it.
+pub(crate) fn create(folder: &Path) -> Result<(), Failure> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod archive;
+mod auth;
 mod backup;
 mod bar;
 mod blob;
@@ -13,11 +14,13 @@ mod db;
 mod demo;
 mod doc;
 mod doctor;
+mod duration;
 mod export;
 mod failure;
 mod fetch;
 mod file;
 mod folder;
+mod gateway;
 mod get;
 mod import;
 mod init;
@@ -38,11 +41,13 @@ mod seal;
 mod secret;
 mod status;
 mod store;
+mod token;
 mod transfer;
 
 use std::{alloc::System, path::PathBuf, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{FromArgMatches as _, Parser, Subcommand};
+use vault_client::BaseUrl;
 
 use zeroizing_alloc::ZeroAlloc;
 
@@ -92,6 +97,12 @@ pub(crate) struct Global {
         env = "VAULTD_PASSPHRASE_FILE"
     )]
     pub(crate) passphrase_file: Option<PathBuf>,
+    /// File with a token, in place of the one that `auth login` saved; `-` reads it from standard input
+    #[arg(long, global = true, value_name = "FILE", env = "VAULTD_TOKEN_FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// See [`gateway`].
+    #[arg(skip)]
+    pub(crate) base_url: Option<BaseUrl>,
 }
 
 #[derive(Subcommand, Debug)]
@@ -141,6 +152,9 @@ enum Command {
     Backup(backup::Backup),
     /// Put a backup or an export back
     Restore(restore::Restore),
+    /// Who may reach the vault over HTTP: passkeys, sessions, tokens
+    #[command(subcommand)]
+    Auth(auth::Auth),
     /// The upkeep of databases
     #[command(subcommand)]
     Maintenance(maintenance::Maintenance),
@@ -157,7 +171,10 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = gateway::command().get_matches();
+    let base_url = gateway::given(&matches);
+    let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    cli.global.base_url = base_url;
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -193,6 +210,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Export(export) => export.run(&context).await,
         Command::Backup(backup) => backup.run(&context).await,
         Command::Restore(restore) => restore.run(&context).await,
+        Command::Auth(auth) => Box::pin(auth.run(&context)).await,
         Command::Maintenance(maintenance) => maintenance.run(&context).await,
         Command::Lock => lock::lock(&context).await,
         Command::Unlock => lock::unlock(&context).await,

@@ -2,9 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::CommandFactory as _;
-
-use crate::{Cli, failure::Failure, output};
+use crate::{failure::Failure, gateway, output};
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Man {
@@ -14,7 +12,7 @@ pub(crate) struct Man {
 
 impl Man {
     pub(crate) fn run(self) -> Result<(), Failure> {
-        let command = Cli::command();
+        let command = gateway::command();
         if let Some(folder) = self.folder {
             return Ok(clap_mangen::generate_to(command, folder)?);
         }

@@ -28,6 +28,11 @@ impl Target {
         Self { path, force }.checked("", context.json())
     }
 
+    /// A file of vaultctl's own, written anew.
+    pub(crate) fn own(path: PathBuf) -> Result<Self, Failure> {
+        Self { path, force: true }.checked("", false)
+    }
+
     fn checked(self, way_out: &str, json: bool) -> Result<Self, Failure> {
         if self.is_stdout() {
             if io::stdout().is_terminal() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use vault_client::{BlobCollectionProgress, Client};
 
 use super::as_json;
-use crate::{context::Context, failure::Failure, output};
+use crate::{context::Context, duration, failure::Failure, output};
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Collect {
@@ -21,19 +21,8 @@ pub(crate) struct Collect {
     #[arg(long)]
     dry_run: bool,
     /// How long nothing must have named a blob, such as 12h or 7d [default: the daemon's, a day]
-    #[arg(long, value_name = "DURATION", value_parser = parse_grace)]
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     grace: Option<Duration>,
-}
-
-fn parse_grace(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is no duration: write it like 30m, 12h or 7d");
-    // Days are of 24 hours here; the parser leaves them to a calendar.
-    if let Some(days) = text.strip_suffix('d') {
-        let days: u32 = days.parse().map_err(|_| wrong())?;
-        return Ok(Duration::from_secs(u64::from(days) * 24 * 60 * 60));
-    }
-    let parsed = text.parse::<jiff::SignedDuration>().map_err(|_| wrong())?;
-    Duration::try_from(parsed).map_err(|_| wrong())
 }
 
 impl Collect {
@@ -78,22 +67,5 @@ impl Collect {
             totals.named,
             totals.waiting
         ))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_grace_is_a_duration() {
-        let hours = |hours: u64| Ok(Duration::from_secs(hours * 60 * 60));
-        assert_eq!(parse_grace("12h"), hours(12));
-        assert_eq!(parse_grace("7d"), hours(7 * 24));
-        assert_eq!(parse_grace("1h 30m"), Ok(Duration::from_secs(5400)));
-        assert_eq!(parse_grace("0s"), hours(0));
-        for bad in ["", "d", "-1h", "soon", "7", "1.5d"] {
-            assert!(parse_grace(bad).is_err(), "{bad}");
-        }
     }
 }

@@ -1,14 +1,11 @@
-//! `doc get --attachments` and `--inline`: the content of attachments.
+//! `doc get --attachments`: the content of attachments, each in a file of its own.
 
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
 };
 
-use vault_client::{
-    Attachment, AttachmentContent, BlobDownload, Client, ContentRange, Error, attachments,
-    with_content,
-};
+use vault_client::{Attachment, AttachmentContent, Client, attachments};
 
 use crate::{
     context::Context,
@@ -31,7 +28,7 @@ pub(super) async fn write_all(
     let found = attachments(body)?;
     std::fs::create_dir_all(folder)
         .map_err(|error| Failure::usage(format!("cannot make {}: {error}", folder.display())))?;
-    let blobs = blob_stores(client, store, &found).await?;
+    let blobs = client.stores_of(store, &found).await?;
     let mut taken = BTreeSet::new();
     for (number, attachment) in (1..).zip(&found) {
         let name = file_name(attachment.name.as_deref(), number, &mut taken);
@@ -41,58 +38,6 @@ pub(super) async fn write_all(
         print(context, attachment, &path)?;
     }
     Ok(())
-}
-
-/// The body with the content of every attachment in it.
-pub(super) async fn inline(client: &Client, store: &str, body: &[u8]) -> Result<Vec<u8>, Failure> {
-    let found = attachments(body)?;
-    let blobs = blob_stores(client, store, &found).await?;
-    let mut contents = Vec::new();
-    for attachment in found {
-        let AttachmentContent::Blob(reference) = &attachment.content else {
-            continue;
-        };
-        let mut content = Vec::new();
-        let mut blob = download(client, &blobs, reference).await?;
-        while let Some(chunk) = blob.next().await? {
-            content.extend_from_slice(&chunk);
-        }
-        let base64 = data_encoding::BASE64.encode(&content);
-        contents.push((attachment, base64));
-    }
-    Ok(with_content(body, &contents))
-}
-
-/// The stores that may hold the blobs, if there is any.
-async fn blob_stores(
-    client: &Client,
-    store: &str,
-    found: &[Attachment],
-) -> Result<Vec<String>, Error> {
-    let blob = |one: &Attachment| matches!(one.content, AttachmentContent::Blob(_));
-    if !found.iter().any(blob) {
-        return Ok(Vec::new());
-    }
-    Ok(client.attachment_stores(store).await?.1)
-}
-
-async fn download(
-    client: &Client,
-    stores: &[String],
-    reference: &str,
-) -> Result<BlobDownload, Failure> {
-    for store in stores {
-        match client
-            .download_blob(store, reference, ContentRange::default())
-            .await
-        {
-            Err(error) if error.reason() == Some("NOT_FOUND") => {}
-            opened => return Ok(opened?),
-        }
-    }
-    Err(Failure::missing(format!(
-        "blob {reference}, which the document names, is not stored"
-    )))
 }
 
 async fn write_one(
@@ -109,7 +54,7 @@ async fn write_one(
             file.write(&content.map_err(unfit)?)?;
         }
         AttachmentContent::Blob(reference) => {
-            let mut blob = download(client, stores, reference).await?;
+            let mut blob = client.open_attachment(stores, reference).await?;
             while let Some(chunk) = blob.next().await? {
                 file.write(&chunk)?;
             }

@@ -67,6 +67,7 @@ impl Put {
             name: self.one.name.clone(),
             size,
             create: self.create,
+            ..NewFile::default()
         }
     }
 }

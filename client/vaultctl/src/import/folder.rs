@@ -90,7 +90,7 @@ impl Import<'_> {
         let new = NewFile {
             name: found.name.clone(),
             size: Some(found.len),
-            create: false,
+            ..NewFile::default()
         };
         let source = open(&found.path).await?;
         self.client

@@ -19,7 +19,7 @@ impl Reset {
         if loss.vault_id.is_empty() {
             return Err(Failure::missing(format!(
                 "there is no vault in {}: nothing to destroy",
-                client.data_root().display()
+                client.place()
             )));
         }
         show(&loss);

@@ -1,5 +1,6 @@
 //! Transcripts of the command line against a real daemon.
 
+mod access;
 mod connections;
 mod databases;
 mod folders;
@@ -84,6 +85,7 @@ fn run_transcripts(pattern: &str) {
             "VAULTD_SOCKET",
             daemon.root().join("vaultd.sock").to_string_lossy(),
         )
+        .env("XDG_CONFIG_HOME", daemon.root().to_string_lossy())
         .env("COLUMNS", "100")
         .case(pattern);
     cases.run();
@@ -105,6 +107,11 @@ fn the_transcript_of_keys() {
 #[test]
 fn the_transcript_of_archives() {
     run_transcripts("tests/cmd/vault/archive.trycmd");
+}
+
+#[test]
+fn the_transcript_of_access() {
+    run_transcripts("tests/cmd/vault/auth.trycmd");
 }
 
 // In a folder of its own: it writes files.
