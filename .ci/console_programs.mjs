@@ -35,7 +35,9 @@ async function listener() {
   const asked = [];
   const server = createServer((request, response) => {
     asked.push(new URL(request.url, "http://listener").searchParams);
-    response.end("You can close this page.");
+    // With an icon, and an empty one: asked for when nobody listens any more, it would be an error of the page.
+    response.setHeader("content-type", "text/html");
+    response.end('<!doctype html><link rel="icon" href="data:,"><p>You can close this page.');
   });
   await new Promise((resolve) => { server.listen(0, "127.0.0.1", resolve); });
   return { asked, server, redirect: `http://127.0.0.1:${server.address().port}/callback` };
