@@ -4,8 +4,9 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 18] = [
+const FILES: [&str; 20] = [
     "vault/v1/archives.proto",
+    "vault/v1/audit.proto",
     "vault/v1/auth.proto",
     "vault/v1/blobs.proto",
     "vault/v1/connections.proto",
@@ -20,6 +21,7 @@ const FILES: [&str; 18] = [
     "vault/v1/passkeys.proto",
     "vault/v1/secrets.proto",
     "vault/v1/sessions.proto",
+    "vault/v1/stats.proto",
     "vault/v1/stores.proto",
     "vault/v1/tokens.proto",
     "vault/v1/vault.proto",

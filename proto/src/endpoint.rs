@@ -1,18 +1,33 @@
 //! Where a data root's daemon listens: both ends compute the same path.
 
 use std::{
-    env, fs, io,
+    env, io,
     path::{Path, PathBuf},
 };
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 
-/// The folder of sockets inside the user's runtime directory.
-pub const RUNTIME_FOLDER: &str = "vaultd";
+use crate::paths::{self, DATA_DIR_VARIABLE, SOCKET_VARIABLE, absolute};
+pub use crate::paths::{default_config_dir, default_data_root, default_state_dir, runtime_dir};
 
 /// The socket of the default data root.
 pub const DEFAULT_SOCKET: &str = "vaultd.sock";
+
+/// The name of every pipe of vaultd begins so.
+const PIPES: &str = r"\\.\pipe\vaultd-";
+
+/// The named pipe of `root`, an absolute, canonical path, whichever user it belongs to: pipes have one
+/// folder for all.
+pub fn pipe_name(root: &Path) -> PathBuf {
+    format!("{PIPES}{}", root_id(root)).into()
+}
+
+/// Tells the roots of a machine apart, in 64 bits: short enough for the 108 bytes of a socket's path.
+fn root_id(root: &Path) -> String {
+    let digest = Sha256::digest(root.as_os_str().as_encoded_bytes());
+    HEXLOWER.encode(&digest[..8])
+}
 
 /// The socket path of `root`, an absolute, canonical path.
 ///
@@ -23,68 +38,11 @@ pub fn socket_path(root: &Path, default_root: Option<&Path>, runtime: Option<&Pa
     let Some(runtime) = runtime else {
         return root.join(DEFAULT_SOCKET);
     };
-    let folder = runtime.join(RUNTIME_FOLDER);
+    let folder = paths::own_runtime_dir(runtime);
     if default_root == Some(root) {
         return folder.join(DEFAULT_SOCKET);
     }
-    let digest = Sha256::digest(root.as_os_str().as_encoded_bytes());
-    // 64 bits: enough to keep one user's roots apart, short enough for sun_path's 108 bytes.
-    folder.join(format!("{}.sock", HEXLOWER.encode(&digest[..8])))
-}
-
-/// Environment variable that names the data root.
-pub const DATA_DIR_VARIABLE: &str = "VAULTD_DATA_DIR";
-/// Environment variable that names the socket.
-pub const SOCKET_VARIABLE: &str = "VAULTD_SOCKET";
-
-/// A path from the environment; relative ones are ignored, as the XDG specification asks.
-fn variable(name: &str) -> Option<PathBuf> {
-    env::var_os(name)
-        .map(PathBuf::from)
-        .filter(|path| path.is_absolute())
-}
-
-/// The data root of a user who names none: `$XDG_DATA_HOME/vaultd`,
-/// `~/Library/Application Support/vaultd` on macOS, `%LOCALAPPDATA%\vaultd` on Windows. `None`
-/// where the environment does not even have a home.
-pub fn default_data_root() -> Option<PathBuf> {
-    let base = if cfg!(windows) {
-        variable("LOCALAPPDATA")
-    } else if cfg!(target_os = "macos") {
-        variable("HOME").map(|home| home.join("Library/Application Support"))
-    } else {
-        variable("XDG_DATA_HOME").or_else(|| Some(variable("HOME")?.join(".local/share")))
-    };
-    base.map(|base| base.join("vaultd"))
-}
-
-/// The folder of `config.toml`, by the same rules.
-pub fn default_config_dir() -> Option<PathBuf> {
-    let base = if cfg!(windows) {
-        variable("LOCALAPPDATA")
-    } else if cfg!(target_os = "macos") {
-        variable("HOME").map(|home| home.join("Library/Application Support"))
-    } else {
-        variable("XDG_CONFIG_HOME").or_else(|| Some(variable("HOME")?.join(".config")))
-    };
-    base.map(|base| base.join("vaultd"))
-}
-
-/// The folder of logs and other state.
-pub fn default_state_dir() -> Option<PathBuf> {
-    let base = if cfg!(windows) {
-        variable("LOCALAPPDATA")
-    } else if cfg!(target_os = "macos") {
-        variable("HOME").map(|home| home.join("Library/Logs"))
-    } else {
-        variable("XDG_STATE_HOME").or_else(|| Some(variable("HOME")?.join(".local/state")))
-    };
-    base.map(|base| base.join("vaultd"))
-}
-
-/// The user's runtime directory, where there is one.
-pub fn runtime_dir() -> Option<PathBuf> {
-    variable("XDG_RUNTIME_DIR").filter(|path| path.is_dir())
+    folder.join(format!("{}.sock", root_id(root)))
 }
 
 /// Where a vault lies and where its daemon listens.
@@ -92,7 +50,7 @@ pub fn runtime_dir() -> Option<PathBuf> {
 pub struct Place {
     /// Absolute path of the data root, links resolved as far as it exists.
     pub data_root: PathBuf,
-    /// Path of the socket.
+    /// Path of the socket, or of the named pipe.
     pub socket: PathBuf,
 }
 
@@ -120,29 +78,11 @@ impl Place {
             .or_else(|| env::var_os(SOCKET_VARIABLE).map(Into::into));
         let socket = match named {
             Some(path) => std::path::absolute(path)?,
+            None if cfg!(windows) => pipe_name(&data_root),
             None => socket_path(&data_root, default.as_deref(), runtime_dir().as_deref()),
         };
         Ok(Self { data_root, socket })
     }
-}
-
-/// Absolute, with the links of the part that exists resolved: two spellings of one root must give
-/// one socket, before and after the root is created.
-fn absolute(path: &Path) -> io::Result<PathBuf> {
-    let path = std::path::absolute(path)?;
-    for ancestor in path.ancestors() {
-        if let Ok(resolved) = fs::canonicalize(ancestor) {
-            let rest = path
-                .strip_prefix(ancestor)
-                .expect("an ancestor is a prefix");
-            return Ok(if rest.as_os_str().is_empty() {
-                resolved
-            } else {
-                resolved.join(rest)
-            });
-        }
-    }
-    Ok(path)
 }
 
 #[cfg(test)]
@@ -160,6 +100,15 @@ mod tests {
         assert_ne!(one, two);
         assert_ne!(one, default);
         assert_eq!(one.parent(), Some(runtime.join("vaultd").as_path()));
+    }
+
+    #[test]
+    fn each_root_has_a_pipe_of_its_own() {
+        let [one, two] = [r"C:\Users\a\vaultd", r"C:\Users\b\vaultd"].map(Path::new);
+        let name = pipe_name(one);
+        let name = name.to_str().and_then(|name| name.strip_prefix(PIPES));
+        assert_eq!(name.map(str::len), Some(16));
+        assert_ne!(pipe_name(one), pipe_name(two));
     }
 
     #[test]

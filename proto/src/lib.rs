@@ -1,10 +1,11 @@
 //! The wire contract of vaultd.
 //!
 //! `vault/v1/*.proto` is the only description of the wire; this crate holds the code generated
-//! from it, the names that both ends must agree on, what stands on the wire too often to be generated
+//! from it, the names and folders that both ends must agree on, what stands on the wire too often to be generated
 //! code's, and nothing else: no transport, no policy.
 
 pub mod endpoint;
+pub mod paths;
 pub mod reason;
 mod rows;
 mod runs;
