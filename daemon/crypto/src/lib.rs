@@ -4,7 +4,7 @@
 //! operating system's random source (age plug-ins, where a caller names one, are processes: see
 //! [`recipients`]), runs nothing asynchronously and holds no unsafe code. Read it in this order:
 //! [`secret`], `primitives`, [`envelope`], [`key_table`], [`previous_key`], [`derivation`], [`database_key`],
-//! [`blob_stream`], [`credential`];
+//! [`blob_stream`], [`credential`], [`chain`];
 //! [`recipients`], `age_file`, [`passphrase`], [`key_export`], [`sealed_stream`].
 
 #![forbid(unsafe_code)]
@@ -12,6 +12,7 @@
 
 mod age_file;
 pub mod blob_stream;
+pub mod chain;
 pub mod content;
 pub mod credential;
 pub mod database_key;
@@ -30,6 +31,7 @@ pub mod secret;
 pub mod secret_name;
 
 pub use blob_stream::{BlobAddress, BlobHeader, Position, StreamKeys, Suite, Trailer};
+pub use chain::ChainHash;
 pub use content::{ContentHash, ContentHasher};
 pub use credential::SigningKey;
 pub use database_key::{DatabaseKey, DatabaseSalt};

@@ -28,6 +28,7 @@ impl Account {
             EntryName::Salt => "salt".into(),
             EntryName::SaltNext => "next salt".into(),
             EntryName::Anchor => "anchor".into(),
+            EntryName::AuditAnchor => "audit anchor".into(),
             EntryName::Probe => "probe".into(),
             EntryName::Secret(name) => Cow::from(format!("secret {name}")),
         };
@@ -55,6 +56,9 @@ pub enum EntryName {
     /// What shows that tables of passkeys, sessions and tokens are an older copy: how often something
     /// was granted or revoked.
     Anchor,
+    /// What shows that the audit log is an older copy, or was cut: the number and hash of its newest
+    /// record.
+    AuditAnchor,
     /// A random value written to see whether the keyring works, and deleted again.
     Probe,
     /// The value of a secret, such as an API key.
@@ -72,6 +76,7 @@ impl fmt::Display for EntryName {
             Self::Salt => "salt",
             Self::SaltNext => "salt.next",
             Self::Anchor => "anchor",
+            Self::AuditAnchor => "anchor.audit",
             Self::Probe => "probe",
             Self::Secret(name) => return write!(f, "{SECRET_FOLDER}{name}"),
         })
@@ -115,6 +120,11 @@ mod tests {
             ..account.clone()
         };
         assert!(anchor.to_string().ends_with("/anchor"));
+        let audit = Account {
+            name: EntryName::AuditAnchor,
+            ..account.clone()
+        };
+        assert!(audit.to_string().ends_with("/anchor.audit"));
         let probe = Account {
             name: EntryName::Probe,
             ..account

@@ -13,6 +13,7 @@ mod error;
 mod export;
 mod layout;
 mod manifest;
+mod merge;
 mod names;
 mod reading;
 mod restore;
@@ -26,6 +27,7 @@ use vault_crypto::{Recipients, VaultId};
 
 pub use error::ArchiveError;
 pub use export::export;
+pub use merge::{Conflicts, Merged, merge};
 pub use restore::{RestoreOptions, Restored, restore};
 pub use verify::verify;
 

@@ -7,6 +7,7 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
     path::Path,
+    sync::atomic::{AtomicU64, Ordering},
     time::UNIX_EPOCH,
 };
 
@@ -128,9 +129,35 @@ pub trait FileSystem: Send + Sync + 'static {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct DiskFileSystem;
 
+/// Of this process, whatever vault they were for.
+static DISK_SYNCS: AtomicU64 = AtomicU64::new(0);
+
+/// How often a file or a folder was made durable through [`DiskFileSystem`] since the process began.
+pub fn disk_syncs() -> u64 {
+    DISK_SYNCS.load(Ordering::Relaxed)
+}
+
+fn sync_counted(file: &File) -> io::Result<()> {
+    DISK_SYNCS.fetch_add(1, Ordering::Relaxed);
+    file.sync_all()
+}
+
+/// Creates a folder for this user alone.
+#[cfg(unix)]
+pub(crate) fn private_dir(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    fs::DirBuilder::new().mode(0o700).create(path)
+}
+
+/// Creates a folder, which inherits who may use it.
+#[cfg(not(unix))]
+pub(crate) fn private_dir(path: &Path) -> io::Result<()> {
+    fs::create_dir(path)
+}
+
 impl NewFile for File {
     fn sync(&mut self) -> io::Result<()> {
-        self.sync_all()
+        sync_counted(self)
     }
 
     fn again(&self) -> io::Result<Box<dyn NewFile>> {
@@ -220,10 +247,7 @@ impl FileSystem for DiskFileSystem {
     }
 
     fn create_dir(&self, path: &Path) -> io::Result<()> {
-        let mut builder = fs::DirBuilder::new();
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(path)
+        private_dir(path)
     }
 
     fn remove_dir(&self, path: &Path) -> io::Result<()> {
@@ -254,7 +278,7 @@ impl FileSystem for DiskFileSystem {
 
     #[cfg(unix)]
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        File::open(path)?.sync_all()
+        sync_counted(&File::open(path)?)
     }
 
     #[cfg(not(unix))]

@@ -33,6 +33,9 @@ impl InvalidId {
 /// The store in which vaultd keeps who may use the vault.
 const AUTH: &str = ".auth";
 
+/// What the audit log is called where stores are told apart by name. No store has it.
+const AUDIT_LOG: &str = ".audit";
+
 /// The name of a store: a path such as `chat/conversations`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -63,6 +66,11 @@ impl StoreName {
     /// [`Self::parse`] refuses, so that no client can name it.
     pub fn auth() -> Self {
         Self(AUTH.to_owned())
+    }
+
+    /// What stands for the audit log among the names of stores.
+    pub(crate) fn audit_log() -> Self {
+        Self(AUDIT_LOG.to_owned())
     }
 
     /// Whether it is a store of vaultd's own.

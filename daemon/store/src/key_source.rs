@@ -42,6 +42,8 @@ pub enum KeyEntry {
     NextSalt,
     /// What shows that the list of who may use the vault is an older copy.
     Anchor,
+    /// What shows that the audit log is an older copy, or was cut.
+    AuditAnchor,
 }
 
 /// A keyring, seen from the vault.

@@ -257,6 +257,11 @@ pub trait StoreKind: Send + Sync {
     fn create(&self, context: &StoreContext) -> StoreResult<()>;
     /// Opens a store.
     fn open(&self, context: StoreContext) -> StoreResult<Arc<dyn Store>>;
+    /// The figures of a store that is not open, in a context whose root is only looked at. The default
+    /// suits a kind that opens by reading through that root alone.
+    fn examine(&self, context: StoreContext) -> StoreResult<StoreStats> {
+        self.open(context)?.stats()
+    }
     /// Removes the files of a store that is in no catalogue any more. Best effort: its key is gone.
     fn remove_files(&self, root: &DataRoot, record: &StoreRecord);
     /// Whether an object of this metadata, which came from outside, may be imported under `id`.

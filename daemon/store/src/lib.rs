@@ -3,13 +3,15 @@
 //! Synchronous and free of transport: every call blocks until the disk has answered. Read it in
 //! this order: [`fs`] and [`durable`] (what "acknowledged" rests on), [`root`] and [`vault`] (keys
 //! and catalogue), [`kind`] (what every store kind implements), [`documents`], [`databases`], [`blobs`];
-//! [`references`] and [`collection`] (what keeps a blob, and what ends it); [`archive`].
+//! [`references`] and [`collection`] (what keeps a blob, and what ends it); [`archive`]; [`audit`];
+//! [`legacy`].
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
 pub mod archive;
 pub mod attachments;
+pub mod audit;
 pub mod blobs;
 pub mod catalogue;
 pub mod clock;
@@ -25,6 +27,7 @@ pub mod id;
 pub mod key_source;
 pub mod keys;
 pub mod kind;
+pub mod legacy;
 pub mod maintenance;
 mod own_files;
 mod public_file;
@@ -35,6 +38,7 @@ pub mod secrets;
 pub mod sidecar;
 pub mod size_class;
 pub mod store_keys;
+mod unchanging;
 pub mod vault;
 
 pub use clock::{Clock, SystemClock};

@@ -188,6 +188,11 @@ impl Maintenance {
         }
     }
 
+    /// From now on, by another schedule: what was done last still counts.
+    pub fn reschedule(&mut self, schedule: Schedule) {
+        self.schedule = schedule;
+    }
+
     /// The tasks whose time has come, the quick ones first. `records` are all stores of the vault:
     /// what is remembered of others is forgotten.
     pub fn due(&mut self, now: i64, records: &[StoreRecord]) -> Vec<Due> {

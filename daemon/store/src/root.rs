@@ -10,12 +10,22 @@ use std::{
 use crate::{
     durable,
     error::{StoreError, StoreResult},
-    fs::{EntryKind, FileSystem},
+    fs::{EntryKind, FileSystem, private_dir},
     id::{StoreId, StoreName},
+    unchanging::Unchanging,
 };
 
 /// The file whose lock says that a daemon serves this root.
 const LOCK_FILE: &str = "vault.lock";
+
+/// The folder of the audit log.
+const AUDIT: &str = "audit";
+
+/// Whether a file of this name in a data root belongs to the daemon that serves it, and not to the
+/// vault: its lock, and where there is no other place for them, its socket and the lock of that.
+pub(crate) fn is_of_daemon(name: &str) -> bool {
+    name == LOCK_FILE || name.starts_with("vaultd.sock")
+}
 
 /// The paths of one vault, and the file system they are reached through.
 #[derive(Clone)]
@@ -40,6 +50,12 @@ impl DataRoot {
         Arc::clone(&self.fs)
     }
 
+    /// The same root for whoever only looks.
+    pub(crate) fn unchanging(&self) -> Self {
+        let fs = Unchanging(self.shared_fs());
+        Self::new(Arc::new(fs), self.path.clone())
+    }
+
     /// The root folder.
     pub fn path(&self) -> &Path {
         &self.path
@@ -59,6 +75,11 @@ impl DataRoot {
         self.stores().join(id.to_string())
     }
 
+    /// The folder of the audit log.
+    pub(crate) fn audit(&self) -> PathBuf {
+        self.path.join(AUDIT)
+    }
+
     pub(crate) fn plain_base(&self) -> PathBuf {
         self.path.join("plain")
     }
@@ -70,7 +91,7 @@ impl DataRoot {
 
     /// Whether the root holds anything that an earlier key sealed, header and key table aside.
     pub(crate) fn holds_sealed_files(&self) -> StoreResult<bool> {
-        if self.exists(crate::catalogue::FILE)? {
+        if self.exists(crate::catalogue::FILE)? || self.exists(AUDIT)? {
             return Ok(true);
         }
         let stores = self.stores();
@@ -144,10 +165,30 @@ impl RootLock {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(root.join(LOCK_FILE)).map_err(unusable)?;
+        Self::take(file, root)
+    }
+
+    /// Locks a root that is only read, so that no daemon serves it meanwhile. Creates nothing: where no
+    /// daemon ever locked it there is nothing to lock, and `None`.
+    pub fn of_source(root: &Path) -> Result<Option<Self>, RootLockError> {
+        match File::open(root.join(LOCK_FILE)) {
+            Ok(file) => Self::take(file, root).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(RootLockError::Unusable {
+                path: root.to_owned(),
+                error,
+            }),
+        }
+    }
+
+    fn take(file: File, root: &Path) -> Result<Self, RootLockError> {
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => Err(RootLockError::Held(root.to_owned())),
-            Err(TryLockError::Error(error)) => Err(unusable(error)),
+            Err(TryLockError::Error(error)) => Err(RootLockError::Unusable {
+                path: root.to_owned(),
+                error,
+            }),
         }
     }
 }
@@ -162,10 +203,7 @@ fn create_private(path: &Path) -> io::Result<()> {
     if let Some(parent) = parent {
         std::fs::create_dir_all(parent)?;
     }
-    let mut builder = std::fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    match builder.create(path) {
+    match private_dir(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(error),
         // The root's own name must survive a power cut as surely as what is written in it.

@@ -3,6 +3,7 @@
 //! A value of type [`Vault`] is the proof that the storage key is at hand: there is no locked
 //! `Vault`. Locking closes and drops it.
 
+mod audit;
 mod derivation;
 mod evidence;
 mod inspection;
@@ -27,7 +28,7 @@ use vault_crypto::{Fingerprint, KeyId, KeyPurpose, KeyTable, NameKey, StorageKey
 
 pub use derivation::SaltState;
 pub use evidence::Evidence;
-pub use inspection::Unsound;
+pub use inspection::{Inspected, Unsound};
 pub use moving::MoveError;
 pub use opening::OpenError;
 pub use recovery::{RecoveryError, Tombstone, recover, rederive, reset};
@@ -36,6 +37,7 @@ pub use stores::NewStore;
 
 use self::stores::OpenStore;
 use crate::{
+    audit::AuditLog,
     catalogue::{Catalogue, StoreRecord},
     clock::Clock,
     databases::{Stop, StopReason},
@@ -119,6 +121,7 @@ struct State {
     /// Stop the imports under way, which work on stores that are not open.
     imports: Vec<Weak<Stop>>,
     open: HashMap<StoreId, Arc<OpenStore>>,
+    audit: Option<Arc<AuditLog>>,
 }
 
 /// The storage key, and the data keys that it wraps.
@@ -295,17 +298,21 @@ impl Vault {
     /// Ends every watch and import, and refuses further calls. Every key is dropped, but for those that a call
     /// in flight is using: they go with it.
     pub fn close(&self) {
-        let (open, imports) = {
+        let (open, imports, audit) = {
             let mut state = lock(&self.state);
             state.keys = None;
             let imports = std::mem::take(&mut state.imports);
-            (std::mem::take(&mut state.open), imports)
+            let audit = state.audit.take();
+            (std::mem::take(&mut state.open), imports, audit)
         };
         for stop in imports.iter().filter_map(Weak::upgrade) {
             stop.stop(StopReason::Closed);
         }
         for store in open.values() {
             store.close();
+        }
+        if let Some(audit) = audit {
+            audit.close();
         }
     }
 }

@@ -20,6 +20,11 @@ impl KeyPurpose {
         Self("names".to_owned())
     }
 
+    /// The key of the audit log.
+    pub fn audit() -> Self {
+        Self("audit".to_owned())
+    }
+
     /// The key of the store with this identifier.
     pub fn store(id: &str) -> Self {
         Self(format!("store/{id}"))

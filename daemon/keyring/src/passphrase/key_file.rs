@@ -53,6 +53,7 @@ impl KeyFile {
             EntryName::Salt
             | EntryName::SaltNext
             | EntryName::Anchor
+            | EntryName::AuditAnchor
             | EntryName::Probe
             | EntryName::Secret(_) => Err(KeyringError::Unsupported(
                 "key files hold storage keys only".to_owned(),

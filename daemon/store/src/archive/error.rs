@@ -49,6 +49,14 @@ pub enum ArchiveError {
         /// Why.
         detail: String,
     },
+    /// Both vaults have other content under the same names, and nobody said which is to stay.
+    #[error("{count} objects are in both vaults with other content, among them {named}")]
+    Differing {
+        /// How many.
+        count: u64,
+        /// A few of them.
+        named: String,
+    },
     /// Whoever was told of progress asked for it.
     #[error("stopped on request")]
     Stopped,

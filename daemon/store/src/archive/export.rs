@@ -63,11 +63,11 @@ pub fn export<W: Write>(
     Ok(summary)
 }
 
-type Taken = (StorePart, Box<dyn Snapshot>);
+pub(super) type Taken = (StorePart, Box<dyn Snapshot>);
 
 /// Every store as of one moment each, and what the manifest says of it. Who may use the vault stays
 /// out: put back, it would bring back what was revoked since.
-fn take(vault: &Vault, contents: &Contents) -> Result<Vec<Taken>, ArchiveError> {
+pub(super) fn take(vault: &Vault, contents: &Contents) -> Result<Vec<Taken>, ArchiveError> {
     let mut records = vault.stores();
     let only = contents.only.as_ref();
     if let Some(only) = only {

@@ -19,8 +19,8 @@ use crate::{
 };
 
 /// How much is written at once.
-const GROUP: usize = 128;
-const GROUP_BYTES: u64 = 4 << 20;
+pub(super) const GROUP: usize = 128;
+pub(super) const GROUP_BYTES: u64 = 4 << 20;
 
 /// What a restore may do.
 #[derive(Clone, Copy, Debug)]
@@ -76,7 +76,7 @@ pub fn restore<R: Read>(
 }
 
 /// Whether all of it can be put into this vault. Writes nothing.
-fn check(vault: &Vault, manifest: &Manifest, merge: bool) -> Result<(), ArchiveError> {
+pub(super) fn check(vault: &Vault, manifest: &Manifest, merge: bool) -> Result<(), ArchiveError> {
     let stores = vault.stores();
     if !merge && !stores.is_empty() {
         return Err(ArchiveError::NotEmpty);
@@ -115,7 +115,10 @@ fn same_nature(record: &StoreRecord, part: &StorePart) -> bool {
     record.kind == part.kind && record.protection == part.protection
 }
 
-fn open_or_create(vault: &Vault, part: &StorePart) -> Result<Arc<dyn Store>, ArchiveError> {
+pub(super) fn open_or_create(
+    vault: &Vault,
+    part: &StorePart,
+) -> Result<Arc<dyn Store>, ArchiveError> {
     if !vault.stores().iter().any(|record| record.name == part.name) {
         vault.create_store(NewStore {
             name: part.name.clone(),

@@ -1,7 +1,14 @@
 //! Databases as a store kind: what rotation, export, doctor and upkeep use.
 
-use std::{collections::BTreeSet, io::Read, ops::ControlFlow, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    io::{self, Read},
+    ops::ControlFlow,
+    sync::Arc,
+    time::Duration,
+};
 
+use data_encoding::HEXLOWER;
 use rusqlite::Connection;
 use vault_crypto::KeyId;
 
@@ -11,7 +18,7 @@ use super::{
     fault,
     figures::quoted,
     file,
-    head::Head,
+    head::{self, Head},
     plain_form::{self, CONTENT_TYPE},
     snapshot::DatabaseSnapshot,
 };
@@ -26,6 +33,9 @@ use crate::{
     },
     root::DataRoot,
 };
+
+/// Bytes of the salt that a database file begins with.
+const SALT_LEN: usize = 16;
 
 /// How long the columns that name blobs may be read.
 const REFERENCES_TIME: Duration = Duration::from_secs(10 * 60);
@@ -53,6 +63,36 @@ impl StoreKind for DatabaseKind {
 
     fn open(&self, context: StoreContext) -> StoreResult<Arc<dyn Store>> {
         Ok(Database::open(context)?)
+    }
+
+    /// SQLite would make files beside the one it opens. That the head can be opened, and that the file
+    /// begins as the head says, is what is seen without it; its pages are what a check reads.
+    fn examine(&self, context: StoreContext) -> StoreResult<StoreStats> {
+        let object = || fault::describe(&context.record.name);
+        let head = Head::read(&context)?;
+        let head = head.ok_or_else(|| StoreError::damaged(object(), "its head is gone"))?;
+        let path = head::folder(&context).join(&head.file);
+        let mut beginning = [0; SALT_LEN];
+        let file = context.root.fs().open(&path);
+        let len = file.and_then(|file| {
+            file.read_exact_at(&mut beginning, 0)?;
+            file.len()
+        });
+        let len = len.map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => StoreError::damaged(object(), "its file is gone"),
+            io::ErrorKind::UnexpectedEof => StoreError::damaged(object(), "its file is empty"),
+            _ => StoreError::io("read", &path, &error),
+        })?;
+        if HEXLOWER.encode(&beginning) != head.beginning {
+            let detail = "its file is of another database";
+            return Err(StoreError::damaged(object(), detail));
+        }
+        Ok(StoreStats {
+            objects: 1,
+            body_bytes: len,
+            revision: Revision(head.generation.0),
+            ..StoreStats::default()
+        })
     }
 
     fn remove_files(&self, root: &DataRoot, record: &StoreRecord) {

@@ -3,7 +3,7 @@
 use vault_crypto::{Fingerprint, VaultId};
 
 use super::Tombstone;
-use crate::{error::StoreError, header::Header, keys::Copies, root::DataRoot};
+use crate::{error::StoreError, header::Header, keys::Copies, legacy, root::DataRoot};
 
 /// What a data root holds of an earlier key.
 #[derive(Debug)]
@@ -11,6 +11,7 @@ pub struct Evidence {
     pub(super) header: Result<Option<Header>, String>,
     pub(super) copies: Copies,
     pub(super) sealed_files: bool,
+    placing: bool,
     tombstone: Option<Tombstone>,
 }
 
@@ -26,13 +27,19 @@ impl Evidence {
             header,
             copies: Copies::read(root)?,
             sealed_files: root.holds_sealed_files()?,
+            placing: legacy::is_placing(root)?,
             tombstone: Tombstone::read(root)?,
         })
     }
 
     /// Whether there is no trace of an earlier key.
     pub fn is_none(&self) -> bool {
-        matches!(self.header, Ok(None)) && !self.copies.any() && !self.sealed_files
+        matches!(self.header, Ok(None)) && !self.copies.any() && !self.sealed_files && !self.placing
+    }
+
+    /// Whether a legacy root is taking the place of this one: until it has, nothing here can be judged.
+    pub fn is_placing(&self) -> bool {
+        self.placing
     }
 
     /// The public header, where it can be read.

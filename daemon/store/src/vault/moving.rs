@@ -38,12 +38,13 @@ pub enum MoveError {
     Store(#[from] StoreError),
 }
 
-const ENTRIES: [KeyEntry; 5] = [
+const ENTRIES: [KeyEntry; 6] = [
     KeyEntry::StorageKey,
     KeyEntry::NextStorageKey,
     KeyEntry::Salt,
     KeyEntry::NextSalt,
     KeyEntry::Anchor,
+    KeyEntry::AuditAnchor,
 ];
 
 impl Vault {

@@ -25,6 +25,16 @@ impl Core {
         downcast(state.open.get(&record.id)?.ready()?)
     }
 
+    /// How many stores are open; one that is being opened is not.
+    pub fn open_stores(&self) -> u64 {
+        let state = lock(&self.state);
+        state
+            .open
+            .values()
+            .filter_map(|store| store.ready())
+            .count() as u64
+    }
+
     /// Opens the document store of this name.
     pub fn documents(&self, name: &StoreName) -> StoreResult<Arc<DocumentStore>> {
         of_kind(name, self.open_store(name)?, "holds no documents")

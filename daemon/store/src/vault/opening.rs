@@ -71,6 +71,11 @@ impl Vault {
         if evidence.is_none() {
             return Err(OpenError::Uninitialized);
         }
+        if evidence.is_placing() {
+            return Err(OpenError::Damaged(
+                "a legacy root is half moved in: restart vaultd, which completes that".to_owned(),
+            ));
+        }
         let Some(id) = evidence.vault() else {
             return Err(OpenError::KeyMissing(
                 "the data root holds sealed files but neither a readable header nor a key table: \
@@ -245,6 +250,7 @@ impl Vault {
             removing: Vec::new(),
             imports: Vec::new(),
             open: HashMap::new(),
+            audit: None,
         };
         Ok(Self::over(root, id, options, names, state))
     }

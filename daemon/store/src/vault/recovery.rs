@@ -137,6 +137,7 @@ pub fn reset(
         (KeyEntry::Salt, "the salt"),
         (KeyEntry::NextSalt, "the next salt"),
         (KeyEntry::Anchor, "the anchor"),
+        (KeyEntry::AuditAnchor, "the anchor of the audit log"),
     ] {
         match source.load(vault, entry) {
             Ok(None) | Err(KeySourceError::Unsupported(_)) => continue,

@@ -38,6 +38,10 @@ impl Vault {
                 stores.push((record, store));
             }
         }
+        let audit = self.audit_to_seal()?;
+        if let Some(audit) = &audit {
+            progress.total += audit.outdated()?;
+        }
         if report(&progress).is_break() {
             return Ok(ControlFlow::Break(()));
         }
@@ -48,6 +52,16 @@ impl Vault {
                 report(&progress)
             });
             if self.unless_removed_flow(record, sealed)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        if let Some(audit) = &audit {
+            progress.store = Some(StoreName::audit_log());
+            let sealed = audit.reencrypt(&mut |amount| {
+                progress.done += amount;
+                report(&progress)
+            });
+            if sealed?.is_break() || audit.read_back(&mut |_| report(&progress))?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }
@@ -85,6 +99,13 @@ impl Vault {
             if own.iter().any(|key_id| used.contains(key_id)) {
                 kept.push(record.name.clone());
                 needed.extend(&used);
+            }
+        }
+        if let Some(audit) = self.audit_to_seal()? {
+            let older = audit.older_keys_in_use()?;
+            if !older.is_empty() {
+                kept.push(StoreName::audit_log());
+                needed.extend(older);
             }
         }
         let mut state = self.state()?;

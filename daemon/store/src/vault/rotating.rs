@@ -274,6 +274,9 @@ impl Vault {
             let purpose = KeyPurpose::store(&id.to_string());
             open.keys.replace(keys.ring(&purpose));
         }
+        if let Some(audit) = &state.audit {
+            audit.keys().replace(keys.ring(&KeyPurpose::audit()));
+        }
         state.keys = Some(keys);
         // Whatever becomes of its file: that one says nothing that the key table does not say.
         state.header.fingerprint = header.fingerprint;

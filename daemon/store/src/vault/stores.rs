@@ -377,7 +377,7 @@ impl Core {
     }
 }
 
-fn find(state: &State, name: &StoreName) -> StoreResult<StoreRecord> {
+pub(super) fn find(state: &State, name: &StoreName) -> StoreResult<StoreRecord> {
     let found = state.catalogue.find(name);
     found.ok_or_else(|| StoreError::NoSuchStore(name.to_string()))
 }
