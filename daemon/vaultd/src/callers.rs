@@ -68,6 +68,11 @@ impl Callers {
         }
     }
 
+    /// A call was answered, and may have changed what the vault holds.
+    pub fn served(&self) {
+        self.keeper.may_have_changed();
+    }
+
     /// On whose behalf a call runs that came over `connection` with these headers.
     pub async fn find(
         &self,
@@ -75,7 +80,7 @@ impl Callers {
         connection: &ConnectionInfo,
         headers: &HeaderMap,
     ) -> Result<Principal, Refused> {
-        let peer = connection.peer;
+        let peer = connection.peer.clone();
         if web_call::is_bare(headers) {
             return if connection.is_gateway() {
                 Ok(nobody(peer, None))
@@ -84,7 +89,7 @@ impl Callers {
             };
         }
         let sent = web_call::read(headers)
-            .map_err(|status| Refused::judged(nobody(peer, None), status))?;
+            .map_err(|status| Refused::judged(nobody(peer.clone(), None), status))?;
         match sent {
             Sent::Web(call) => self.web(rule, peer, *call).await,
             // Whatever the gateway sends without a request is nobody's, a token included: its
@@ -97,7 +102,7 @@ impl Callers {
 
     /// A client on the socket that sends no token: the user, where no token is asked for.
     async fn owner(&self, rule: &Rule, peer: Peer) -> Result<Principal, Refused> {
-        let owner = Principal::Owner(peer);
+        let owner = Principal::Owner(peer.clone());
         if self.keeper.is_known_not_strict() || self.without_strict || rule.needs_no_token() {
             return Ok(owner);
         }
@@ -123,8 +128,10 @@ impl Callers {
             Err(status) => return Err(status.into()),
         };
         let judged = auth.judge_token(&token);
-        let admitted = judged
-            .map_err(|error| Refused::judged(nobody(peer, None), Box::new(auth_error(&error))))?;
+        let admitted = judged.map_err(|error| {
+            let status = Box::new(auth_error(&error));
+            Refused::judged(nobody(peer.clone(), None), status)
+        })?;
         Ok(principal(peer, admitted, None))
     }
 
@@ -143,7 +150,12 @@ impl Callers {
         };
         if auth.needs_peer(&request, &credential) {
             let remote = request.peer;
-            let owner = on_blocking_thread(move || Ok(platform::tcp_owner(remote, local))).await?;
+            let owner = on_blocking_thread(move || {
+                Ok(peer
+                    .pid
+                    .and_then(|gateway| platform::tcp_owner(gateway, remote, local)))
+            })
+            .await?;
             request.owned = owner.is_some() && owner == platform::user_id();
         }
         match auth.judge(&request, &credential) {

@@ -1,5 +1,8 @@
 //! Configuration: flag > `VAULTD_*` > `config.toml` > default. An unknown key is an error.
 
+mod audit;
+mod differences;
+mod limits;
 mod maintenance;
 
 use std::{collections::BTreeMap, path::PathBuf, str::FromStr as _, time::Duration};
@@ -10,10 +13,18 @@ use figment::{
 };
 use serde::{Deserialize, Serialize};
 use vault_keyring::BackendKind;
-use vault_proto::endpoint::{self, Place};
+use vault_proto::{endpoint::Place, paths};
 use vault_store::size_class::{SizeClass, SizeLimits};
 
-pub use self::maintenance::Maintenance;
+pub use self::{
+    differences::Differences,
+    limits::{Limits, LimitsInForce},
+    maintenance::Maintenance,
+};
+use crate::{
+    audit::AuditSettings,
+    locations::{self, Locations},
+};
 
 /// Variables that are settings. Others that begin with `VAULTD_` are not ours to judge.
 const VARIABLES: [&str; 3] = ["keyring", "passphrase_file", "log"];
@@ -23,7 +34,7 @@ const VARIABLES: [&str; 3] = ["keyring", "passphrase_file", "log"];
     clippy::doc_markdown,
     reason = "these are the texts of --help, shown as they are"
 )]
-#[derive(clap::Parser, Debug, Default, Serialize)]
+#[derive(clap::Parser, Clone, Debug, Default, Serialize)]
 #[command(
     name = "vaultd",
     version,
@@ -82,63 +93,16 @@ struct Settings {
     log: String,
     /// How long a vault that nobody uses stays open, such as `15m`.
     idle_lock: Option<String>,
+    /// The data root of an earlier version.
+    legacy_dir: Option<PathBuf>,
+    /// Where applications keep models.
+    models_dir: Option<PathBuf>,
     maintenance: maintenance::Settings,
+    #[serde(deserialize_with = "audit::policy_or_table")]
+    audit: audit::Settings,
     limits: Limits,
     /// Bounds of the size classes, in bytes.
     size_classes: BTreeMap<String, u64>,
-}
-
-/// Bounds on what peers can make the daemon hold or wait for.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Limits {
-    /// Connections at once.
-    pub connections: usize,
-    /// Calls at once on one connection.
-    pub streams_per_connection: u32,
-    /// Calls at once that work on the disk.
-    pub blocking_calls: usize,
-    /// Seconds a new connection has to open an HTTP/2 session.
-    pub first_bytes_seconds: u64,
-    /// Seconds a unary call may take.
-    pub call_seconds: u64,
-    /// Seconds between two messages of a client's stream, and until it takes one of an answer.
-    pub stream_idle_seconds: u64,
-    /// Statements on databases at once.
-    pub statements: usize,
-    /// Transactions that clients hold open at once.
-    pub transactions: usize,
-    /// Seconds a statement may work, where its caller does not say.
-    pub statement_seconds: u64,
-    /// Seconds from the start to the end of an answer that streams rows, and of an import, however
-    /// soon their client takes or sends the next message.
-    pub query_seconds: u64,
-    /// Seconds a transaction may stay open, where its caller does not say.
-    pub transaction_seconds: u64,
-    /// Seconds the keyring may take to answer.
-    pub keyring_seconds: u64,
-    /// Seconds calls in flight have when the daemon is told to stop.
-    pub drain_seconds: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            connections: 2048,
-            streams_per_connection: 128,
-            blocking_calls: 64,
-            first_bytes_seconds: 10,
-            call_seconds: 60,
-            stream_idle_seconds: 30,
-            statements: 64,
-            transactions: 32,
-            statement_seconds: 60,
-            query_seconds: 3600,
-            transaction_seconds: 30,
-            keyring_seconds: 20,
-            drain_seconds: 10,
-        }
-    }
 }
 
 impl Default for Settings {
@@ -148,7 +112,10 @@ impl Default for Settings {
             passphrase_file: None,
             log: "info".to_owned(),
             idle_lock: None,
+            legacy_dir: None,
+            models_dir: None,
             maintenance: maintenance::Settings::default(),
+            audit: audit::Settings::default(),
             limits: Limits::default(),
             size_classes: BTreeMap::new(),
         }
@@ -160,6 +127,8 @@ impl Default for Settings {
 pub struct Config {
     /// Data root and socket.
     pub place: Place,
+    /// These, and where else something of the vault lies.
+    pub locations: Locations,
     /// The backend, where one was named.
     pub keyring: Option<BackendKind>,
     /// File with the passphrase of the passphrase backend.
@@ -170,6 +139,8 @@ pub struct Config {
     pub idle_lock: Option<Duration>,
     /// How databases are looked after.
     pub maintenance: Maintenance,
+    /// What is recorded, and what happens where that cannot be done.
+    pub audit: AuditSettings,
     /// The key stays in memory.
     pub ephemeral: bool,
     /// Clients on the socket need no token, whatever the tables say.
@@ -178,6 +149,8 @@ pub struct Config {
     pub limits: Limits,
     /// Largest bodies.
     pub size_limits: SizeLimits,
+    /// As they were written, to tell what changed.
+    settings: Settings,
 }
 
 /// Why the configuration cannot be used. Names the key and where it was set.
@@ -204,6 +177,7 @@ impl Config {
     }
 
     fn check(settings: Settings, place: Place, flags: &Flags) -> Result<Self, ConfigError> {
+        let written = settings.clone();
         let backend = settings
             .keyring
             .as_deref()
@@ -231,23 +205,46 @@ impl Config {
                 .ok_or_else(|| ConfigError(format!("size_classes.{name} is no size class")))?;
             size_limits = size_limits.with(class, *limit);
         }
+        let by_flag = flags.data_dir.is_some();
+        let class = locations::class_of_root(&place.data_root, by_flag, flags.ephemeral);
+        let legacy = absolute("legacy_dir", settings.legacy_dir)?;
+        let models = absolute("models_dir", settings.models_dir)?;
         Ok(Self {
+            locations: Locations::new(&place, class, legacy, models),
             place,
             keyring,
             passphrase_file: settings.passphrase_file,
             log: settings.log,
             idle_lock: settings.idle_lock.as_deref().map(idle_lock).transpose()?,
             maintenance: settings.maintenance.check()?,
+            audit: settings.audit.check()?,
             ephemeral: flags.ephemeral,
             without_strict: flags.without_strict,
             limits: settings.limits,
             size_limits,
+            settings: written,
         })
+    }
+
+    /// What is different in `newer`.
+    pub fn differences(&self, newer: &Self) -> Differences {
+        Differences::between(&self.settings, &newer.settings)
     }
 
     /// How long the keyring may take to answer.
     pub fn keyring_deadline(&self) -> Duration {
         Duration::from_secs(self.limits.keyring_seconds)
+    }
+}
+
+/// A folder of the configuration, which has no folder of its own to begin at.
+fn absolute(name: &str, path: Option<PathBuf>) -> Result<Option<PathBuf>, ConfigError> {
+    match path {
+        Some(path) if !path.is_absolute() => Err(ConfigError(format!(
+            "{name} `{}` is no absolute path: write it from the root on",
+            path.display()
+        ))),
+        path => Ok(path),
     }
 }
 
@@ -271,10 +268,7 @@ fn config_file(flags: &Flags) -> Result<Option<PathBuf>, ConfigError> {
             Err(ConfigError(format!("there is no file {}", file.display())))
         };
     }
-    let folder = std::env::var_os("VAULTD_CONFIG_DIR")
-        .map(PathBuf::from)
-        .or_else(endpoint::default_config_dir);
-    Ok(folder
+    Ok(paths::config_dir()
         .map(|folder| folder.join("config.toml"))
         .filter(|file| file.is_file()))
 }

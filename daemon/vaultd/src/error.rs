@@ -14,59 +14,6 @@ use vault_store::{
 
 use crate::key_error;
 
-/// The status code of each reason.
-fn code(reason: Reason) -> Code {
-    match reason {
-        Reason::Locked
-        | Reason::KeyringLocked
-        | Reason::KeyMissing
-        | Reason::WrongKey
-        | Reason::WrongPassphrase
-        | Reason::RotationRunning
-        | Reason::MasterNeeded
-        | Reason::SaltUnusable
-        | Reason::KeyringUnsupported
-        | Reason::NoRotation
-        | Reason::SchemaNewer
-        | Reason::ConstraintFailed
-        | Reason::BlobMissing
-        | Reason::InUse
-        | Reason::SecretValueMissing
-        | Reason::PairingRequired
-        | Reason::CeremonyEnded
-        | Reason::OriginUnfit
-        | Reason::AuthRolledBack
-        | Reason::AdminTokenMissing
-        | Reason::AuthorizationPending => Code::FailedPrecondition,
-        Reason::KeyringUnavailable
-        | Reason::KeyringTimeout
-        | Reason::ShuttingDown
-        | Reason::AuthUnavailable => Code::Unavailable,
-        Reason::KeyringDenied
-        | Reason::PermissionDenied
-        | Reason::SqlRefused
-        | Reason::HostNotAdmitted
-        | Reason::CrossOrigin
-        | Reason::PairingCodeWrong
-        | Reason::LoginRefused => Code::PermissionDenied,
-        Reason::Unauthenticated | Reason::PasskeyRefused => Code::Unauthenticated,
-        Reason::Corrupt | Reason::PlaintextRefused => Code::DataLoss,
-        Reason::TooLarge | Reason::RateLimited | Reason::BudgetExceeded => Code::ResourceExhausted,
-        Reason::RevisionConflict | Reason::DatabaseBusy | Reason::TransactionEnded => Code::Aborted,
-        Reason::RevisionGone => Code::OutOfRange,
-        Reason::NotFound => Code::NotFound,
-        Reason::InvalidId
-        | Reason::InvalidArgument
-        | Reason::ArchiveDamaged
-        | Reason::SqlInvalid
-        | Reason::UnfitSecret => Code::InvalidArgument,
-        Reason::AlreadyExists | Reason::AlreadyPaired => Code::AlreadyExists,
-        Reason::TimedOut => Code::DeadlineExceeded,
-        Reason::Cancelled => Code::Cancelled,
-        Reason::StorageFailed | Reason::Internal | Reason::Unspecified => Code::Internal,
-    }
-}
-
 /// A failure with its reason, a text for people and metadata for programs.
 pub fn refusal(reason: Reason, text: impl Into<String>, metadata: &[(&str, &str)]) -> Status {
     let metadata: HashMap<String, String> = metadata
@@ -74,7 +21,7 @@ pub fn refusal(reason: Reason, text: impl Into<String>, metadata: &[(&str, &str)
         .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
         .collect();
     let details = ErrorDetails::with_error_info(reason.wire_name(), DOMAIN, metadata);
-    Status::with_error_details(code(reason), text, details)
+    Status::with_error_details(reason.code(), text, details)
 }
 
 /// What a client sees of a store's failure.
@@ -247,38 +194,54 @@ pub fn over_message_limit() -> Status {
     )
 }
 
-/// Whether a status is the transport's own word for a message over its limit.
-fn is_transport_limit(code: Code, message: &str) -> bool {
-    code == Code::OutOfRange && message.contains("message length too large")
+/// What the transport's own word about a client's message means: that it is over the limit, or no message
+/// of its method, such as one with a string that is not UTF-8.
+fn about_the_message(code: Code, text: &str) -> Option<Status> {
+    match code {
+        Code::OutOfRange if text.contains("message length too large") => Some(over_message_limit()),
+        Code::Internal => {
+            let detail = text.strip_prefix("failed to decode Protobuf message: ")?;
+            let text = format!("the message is malformed: {detail}");
+            Some(refusal(Reason::InvalidArgument, text, &[]))
+        }
+        _ => None,
+    }
 }
 
-/// A failure to receive a client's next message, with the transport's limit named as ours.
+/// A failure to receive a client's next message, with a reason where the transport gives none.
 pub fn receive_error(status: Status) -> Status {
-    if is_transport_limit(status.code(), status.message()) {
-        over_message_limit()
-    } else {
-        status
+    about_the_message(status.code(), status.message()).unwrap_or(status)
+}
+
+/// Why a call failed, of one that failed before it answered anything.
+pub fn failure(headers: &HeaderMap) -> Option<Status> {
+    headers
+        .contains_key("grpc-status")
+        .then(|| Status::from_header_map(headers))
+        .flatten()
+}
+
+/// The stable reason of a failure; the name of its code where the transport failed.
+pub fn reason(status: &Status) -> String {
+    let details = status.get_error_details();
+    match details.error_info() {
+        Some(info) => info.reason.clone(),
+        None => format!("{:?}", status.code()),
     }
 }
 
 /// The same for a response that the transport made itself before a handler ran.
-pub fn name_transport_limits(response: Response<Body>) -> Response<Body> {
-    fn status(headers: &HeaderMap) -> Option<Status> {
-        headers
-            .contains_key("grpc-status")
-            .then(|| Status::from_header_map(headers))
-            .flatten()
-    }
-    match status(response.headers()) {
-        Some(status) if is_transport_limit(status.code(), status.message()) => {
-            over_message_limit().into_http()
-        }
-        _ => response,
-    }
+pub fn name_transport_failures(response: Response<Body>) -> Response<Body> {
+    let named = failure(response.headers())
+        .and_then(|status| about_the_message(status.code(), status.message()));
+    named.map_or(response, Status::into_http)
 }
 
 #[cfg(test)]
 mod tests {
+    use prost::Message as _;
+    use vault_proto::v1;
+
     use super::*;
 
     #[test]
@@ -300,17 +263,23 @@ mod tests {
     }
 
     #[test]
-    fn the_transports_limit_arrives_as_ours() {
+    fn what_the_transport_finds_wrong_with_a_message_has_a_reason() {
         let transport = Status::out_of_range("Error, decoded message length too large: found 9");
-        let response = name_transport_limits(transport.clone().into_http());
+        let response = name_transport_failures(transport.clone().into_http());
         let named = Status::from_header_map(response.headers()).expect("a status");
         assert_eq!(
             named.get_error_details().error_info().expect("info").reason,
             "TOO_LARGE"
         );
         assert_eq!(receive_error(transport).code(), Code::ResourceExhausted);
+        let malformed = v1::GetDocumentRequest::decode(&b"\x0a\x01\xff"[..]).expect_err("no UTF-8");
+        let malformed = receive_error(Status::internal(malformed.to_string()));
+        assert_eq!(malformed.code(), Code::InvalidArgument);
+        assert!(malformed.message().contains("UTF-8"), "{malformed}");
+        let defect = receive_error(Status::internal("a defect"));
+        assert_eq!(defect.code(), Code::Internal);
         let other = Status::not_found("x").into_http();
-        let kept = name_transport_limits(other);
+        let kept = name_transport_failures(other);
         assert_eq!(
             Status::from_header_map(kept.headers())
                 .expect("a status")

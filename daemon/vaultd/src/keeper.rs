@@ -3,14 +3,19 @@
 
 mod activity;
 mod attempts;
+mod audit;
 mod auth;
 mod backend;
 pub mod doctor;
 pub mod keys;
 mod locking;
 pub mod maintenance;
+pub mod moving_in;
+mod opening;
+mod reloading;
 pub mod rotation;
 mod secrets;
+mod summary;
 mod wiping;
 
 use std::{
@@ -22,17 +27,16 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tonic::Status;
 use vault_crypto::SecretBytes;
 use vault_keyring::{BackendKind, Interaction, Keyring};
 use vault_proto::v1::{KeyState, Reason};
 use vault_store::{
-    DataRoot, DiskFileSystem, StoreError, Vault,
-    size_class::SizeLimits,
-    vault::{Evidence, VaultOptions},
+    DataRoot, DiskFileSystem, StoreError, Vault, size_class::SizeLimits, vault::Evidence,
 };
 
+pub(crate) use self::summary::counted;
 use self::{
     activity::{Activity, Busy},
     attempts::Attempts,
@@ -41,24 +45,24 @@ use self::{
     rotation::Followed,
 };
 use crate::{
+    audit::Auditor,
     config::Config,
     error::{refusal, store_error},
-    key_source::KeyringSource,
     key_state::Closed,
+    locations::Locations,
 };
 
 /// How long an answer that no key is to be had is believed before a call tries again.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 
-/// What the keeper is told from outside.
+/// What the keeper is told from outside, for good.
 struct Settings {
     data_root: PathBuf,
     /// The backend, where the configuration names one.
     backend: Option<BackendKind>,
-    passphrase_file: Option<PathBuf>,
     keyring_deadline: Duration,
     size_limits: SizeLimits,
-    idle_lock: Option<Duration>,
+    locations: Locations,
 }
 
 enum State {
@@ -69,6 +73,7 @@ enum State {
 /// Keeps one vault. Methods block: they are called from blocking threads.
 pub struct Keeper {
     settings: Settings,
+    passphrase_file: RwLock<Option<PathBuf>>,
     root: DataRoot,
     state: RwLock<State>,
     /// Held while the keyring is asked, so that a slow one is asked once.
@@ -81,9 +86,16 @@ pub struct Keeper {
     upkeep: Upkeep,
     /// Who may use the vault from outside.
     auth: AuthTables,
+    audit: Arc<Auditor>,
+    /// Whether a legacy root is being moved in.
+    moving_in: AtomicBool,
     stopping: AtomicBool,
     /// How often an open vault was closed.
     closings: watch::Sender<u64>,
+    /// Told of whatever may change its summary.
+    changed: Notify,
+    /// Told of a new configuration.
+    reconfigured: Notify,
 }
 
 /// What is known of the key without asking anybody.
@@ -109,11 +121,11 @@ impl Keeper {
             settings: Settings {
                 data_root,
                 backend: config.keyring,
-                passphrase_file: config.passphrase_file.clone(),
                 keyring_deadline: config.keyring_deadline(),
                 size_limits: config.size_limits,
-                idle_lock: config.idle_lock,
+                locations: config.locations.clone(),
             },
+            passphrase_file: RwLock::new(config.passphrase_file.clone()),
             state: RwLock::new(State::Closed(Closed::starting())),
             attempt: Mutex::new(None),
             rotation: Mutex::default(),
@@ -121,8 +133,12 @@ impl Keeper {
             activity: Activity::new(config.idle_lock),
             upkeep: Upkeep::new(config.maintenance),
             auth: AuthTables::default(),
+            audit: Arc::new(Auditor::new(config.audit)),
+            moving_in: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             closings: watch::Sender::new(0),
+            changed: Notify::new(),
+            reconfigured: Notify::new(),
         }
     }
 
@@ -135,6 +151,7 @@ impl Keeper {
             .and_then(|()| self.open(&mut keyring, Interaction::Forbidden));
         let opened = self.settle(opened);
         self.go_on(&opened, keyring.as_ref());
+        self.tell_of_legacy_root();
     }
 
     /// The open vault, or the status to answer with.
@@ -181,9 +198,10 @@ impl Keeper {
         opened.map_err(|closed| Box::new(closed.refuse()))
     }
 
-    /// Goes on with what was half done in a vault that was just opened.
+    /// Goes on with what was half done in a vault that was just opened, and with its records.
     fn go_on(&self, opened: &Result<Arc<Vault>, Closed>, keyring: Option<&Arc<Keyring>>) {
         if let (Ok(vault), Some(keyring)) = (opened, keyring) {
+            self.open_audit(vault, keyring);
             self.go_on_with_rotation(vault, keyring);
         }
     }
@@ -214,8 +232,7 @@ impl Keeper {
             return Err(Box::new(refusal(Reason::AlreadyExists, text, &[])));
         }
         if let Some(backend) = backend {
-            let ephemeral = self.settings.backend == Some(BackendKind::Memory);
-            if ephemeral != (backend == BackendKind::Memory) {
+            if self.is_ephemeral() != (backend == BackendKind::Memory) {
                 let text = "the memory backend goes with --ephemeral, and only with it";
                 return Err(Box::new(refusal(Reason::InvalidArgument, text, &[])));
             }
@@ -227,8 +244,14 @@ impl Keeper {
                 .map_err(|closed| Box::new(closed.refuse()))?;
         }
         let created = self.create(&mut keyring, Interaction::Allowed);
-        self.settle(created)
-            .map_err(|closed| Box::new(closed.refuse()))
+        let created = self.settle(created);
+        self.go_on(&created, keyring.as_ref());
+        created.map_err(|closed| Box::new(closed.refuse()))
+    }
+
+    /// Whether the vault ends with the daemon.
+    fn is_ephemeral(&self) -> bool {
+        self.settings.backend == Some(BackendKind::Memory)
     }
 
     /// The data root.
@@ -268,6 +291,7 @@ impl Keeper {
     pub fn close(&self) {
         self.write_auth_uses();
         self.stopping.store(true, Ordering::Release);
+        self.audit.close("the daemon stops");
         if let State::Open(vault) = &*self.read() {
             vault.close();
         }
@@ -282,6 +306,7 @@ impl Keeper {
 
     fn tell_of_closing(&self) {
         self.closings.send_modify(|closings| *closings += 1);
+        self.may_have_changed();
     }
 
     /// What a client sees of a store's failure: a store is closed by a lock, or by the end.
@@ -303,6 +328,7 @@ impl Keeper {
 
     /// Makes the outcome of an attempt the state in force.
     fn settle(&self, outcome: Result<Vault, Closed>) -> Result<Arc<Vault>, Closed> {
+        self.may_have_changed();
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         match outcome {
             Ok(vault) => {
@@ -315,9 +341,9 @@ impl Keeper {
             Err(closed) => {
                 let (key, explanation) = (closed.state.as_str_name(), &closed.explanation);
                 if closed.state == KeyState::Uninitialized {
-                    tracing::info!(key, explanation, "not open");
+                    tracing::info!(key, "not open: {explanation}");
                 } else {
-                    tracing::warn!(key, explanation, "not open");
+                    tracing::warn!(key, "not open: {explanation}");
                 }
                 // A failed `unlock` of a vault locked on purpose is its caller's to hear: the vault
                 // stays locked, and does not open by itself once the keyring would let it.
@@ -327,56 +353,5 @@ impl Keeper {
                 Err(closed)
             }
         }
-    }
-
-    /// What a vault is opened with whose storage key is in `keyring`.
-    fn options(&self, keyring: &Arc<Keyring>) -> VaultOptions {
-        VaultOptions {
-            limits: self.settings.size_limits,
-            secrets: self.secret_keyring(keyring),
-            ..VaultOptions::default()
-        }
-    }
-
-    fn open(
-        &self,
-        slot: &mut Option<Arc<Keyring>>,
-        interaction: Interaction,
-    ) -> Result<Vault, Closed> {
-        if let Some(vault) = self.open_by_credential(slot) {
-            return Ok(vault);
-        }
-        let keyring = self.keyring(slot)?;
-        let vault = self.open_with(&keyring, interaction)?;
-        Ok(self.complete_move(vault, slot))
-    }
-
-    /// Opens the vault by the key that `keyring` holds.
-    fn open_with(&self, keyring: &Arc<Keyring>, interaction: Interaction) -> Result<Vault, Closed> {
-        let source = KeyringSource::new(keyring, interaction);
-        Vault::open(self.root.clone(), &source, self.options(keyring))
-            .map_err(|error| Closed::from_open_error(&error, keyring.kind(), true))
-    }
-
-    fn create(
-        &self,
-        slot: &mut Option<Arc<Keyring>>,
-        interaction: Interaction,
-    ) -> Result<Vault, Closed> {
-        let keyring = self.keyring(slot)?;
-        let source = KeyringSource::new(&keyring, interaction);
-        Vault::create(self.root.clone(), &source, self.options(&keyring)).map_err(|error| {
-            let closed = Closed::from_open_error(&error, keyring.kind(), false);
-            let first_run = keyring.kind() == BackendKind::Passphrase
-                && closed.state == KeyState::KeyringLocked;
-            if first_run {
-                return Closed {
-                    state: KeyState::Uninitialized,
-                    remedies: vec!["run `vaultctl init` and choose a passphrase".to_owned()],
-                    ..closed
-                };
-            }
-            closed
-        })
     }
 }

@@ -27,6 +27,7 @@ fn account(vault: VaultId, entry: KeyEntry) -> Account {
         KeyEntry::Salt => EntryName::Salt,
         KeyEntry::NextSalt => EntryName::SaltNext,
         KeyEntry::Anchor => EntryName::Anchor,
+        KeyEntry::AuditAnchor => EntryName::AuditAnchor,
     };
     Account { vault, name }
 }

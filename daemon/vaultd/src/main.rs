@@ -3,14 +3,13 @@
 use std::{io::IsTerminal as _, process::ExitCode};
 
 use clap::Parser as _;
-use tokio::signal;
-use tracing_subscriber::{
-    EnvFilter, filter::filter_fn, layer::SubscriberExt as _, util::SubscriberInitExt as _,
-};
 use vaultd::{
     config::{Config, Flags},
-    platform,
+    logging::{self, LogFilter},
+    platform::{self, InheritedSocket},
+    reload::Reload,
     server::Daemon,
+    signals,
 };
 
 /// Zeroes memory as it is freed: keys and documents pass through buffers of many crates, and not all
@@ -26,6 +25,14 @@ const ALREADY_RUNNING: u8 = 75;
 const BAD_CONFIGURATION: u8 = 78;
 
 fn main() -> ExitCode {
+    // Before any file is opened here: descriptors are handed over by number.
+    let inherited = match platform::inherited_sockets() {
+        Ok(inherited) => inherited,
+        Err(error) => {
+            eprintln!("vaultd: the service manager's socket cannot be had: {error}");
+            return ExitCode::from(BAD_CONFIGURATION);
+        }
+    };
     let mut flags = Flags::parse();
     // Before anything is created: nothing of ours is to be read by others.
     let hardening = platform::harden();
@@ -45,13 +52,31 @@ fn main() -> ExitCode {
             return ExitCode::from(BAD_CONFIGURATION);
         }
     };
-    if let Err(error) = log_to_stderr(&config.log) {
-        eprintln!("vaultd: configuration: log: {error}");
-        return ExitCode::from(BAD_CONFIGURATION);
-    }
-    let code = run(config, hardening);
+    let log = match logging::start(&config.log) {
+        Ok(log) => log,
+        Err(error) => {
+            eprintln!("vaultd: configuration: log: {error}");
+            return ExitCode::from(BAD_CONFIGURATION);
+        }
+    };
+    let code = run(Start {
+        flags,
+        config,
+        hardening,
+        inherited,
+        log,
+    });
     drop(passing);
     code
+}
+
+/// What a daemon is started with.
+struct Start {
+    flags: Flags,
+    config: Config,
+    hardening: platform::Hardening,
+    inherited: Vec<InheritedSocket>,
+    log: LogFilter,
 }
 
 /// The folder of a vault that names none and ends with its daemon.
@@ -64,38 +89,7 @@ fn passing_root(flags: &mut Flags) -> std::io::Result<Option<tempfile::TempDir>>
     Ok(Some(folder))
 }
 
-/// Whether a line of the log may be written at all, whatever the filter says.
-///
-/// Below `info`, libraries write out what they carry: HTTP/2 frames, messages of the session bus.
-/// Those hold documents and passphrases, which are never logged.
-fn may_be_logged(metadata: &tracing::Metadata<'_>) -> bool {
-    let own = [
-        "vaultd",
-        "vault_auth",
-        "vault_store",
-        "vault_keyring",
-        "vault_crypto",
-        "audit",
-    ];
-    let source = metadata.target().split("::").next().unwrap_or_default();
-    own.contains(&source) || *metadata.level() <= tracing::Level::INFO
-}
-
-fn log_to_stderr(filter: &str) -> Result<(), tracing_subscriber::filter::ParseError> {
-    let filter = EnvFilter::try_new(filter)?;
-    let to_terminal = std::io::stderr().is_terminal();
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(to_terminal);
-    tracing_subscriber::registry()
-        .with(filter)
-        .with(filter_fn(may_be_logged))
-        .with(lines)
-        .init();
-    Ok(())
-}
-
-fn run(config: Config, hardening: platform::Hardening) -> ExitCode {
+fn run(start: Start) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers())
         .enable_all()
@@ -108,8 +102,20 @@ fn run(config: Config, hardening: platform::Hardening) -> ExitCode {
         }
     };
     let served = runtime.block_on(async {
-        let daemon = Daemon::start(config, hardening)?;
-        daemon.serve(told_to_stop()).await
+        let daemon = Daemon::start(start.config, start.hardening, start.inherited)?;
+        let on_terminal = std::io::stderr().is_terminal();
+        let reload = Reload {
+            flags: start.flags,
+            log: start.log,
+            asked: if on_terminal {
+                signals::never()
+            } else {
+                signals::hangups()
+            },
+        };
+        daemon
+            .serve(signals::told_to_stop(on_terminal), reload)
+            .await
     });
     // A keyring that still does not answer must not keep the process.
     runtime.shutdown_background();
@@ -117,12 +123,13 @@ fn run(config: Config, hardening: platform::Hardening) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("vaultd: {error}");
-            let code = if error.is_already_running() {
-                ALREADY_RUNNING
+            if error.is_already_running() {
+                ExitCode::from(ALREADY_RUNNING)
+            } else if error.is_bad_configuration() {
+                ExitCode::from(BAD_CONFIGURATION)
             } else {
-                1
-            };
-            ExitCode::from(code)
+                ExitCode::FAILURE
+            }
         }
     }
 }
@@ -134,28 +141,4 @@ fn run(config: Config, hardening: platform::Hardening) -> ExitCode {
 fn workers() -> usize {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     (processors / 2).clamp(1, 4)
-}
-
-/// Resolves on SIGTERM or SIGINT (Ctrl-C and its kin on Windows).
-async fn told_to_stop() {
-    let interrupt = async {
-        if signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    #[cfg(unix)]
-    let terminate = async {
-        match signal::unix::signal(signal::unix::SignalKind::terminate()) {
-            Ok(mut signals) => {
-                signals.recv().await;
-            }
-            Err(_) => std::future::pending::<()>().await,
-        }
-    };
-    #[cfg(not(unix))]
-    let terminate = std::future::pending::<()>();
-    tokio::select! {
-        () = interrupt => {}
-        () = terminate => {}
-    }
 }

@@ -5,10 +5,11 @@
 mod judge;
 mod lasting;
 mod layer;
+mod names;
 mod peek;
 mod reach;
 mod table;
 
 pub use layer::{Guarded, PermissionLayer};
 pub use reach::{Named, NamesStores, Reach};
-pub use table::{Rule, Scope, Shape, TABLE, find};
+pub use table::{Recorded, Rule, Scope, Shape, TABLE, find};

@@ -5,13 +5,17 @@ use std::sync::Arc;
 use vault_auth::{Access, Admitted, Permission, Standing, WebRequest};
 use vault_proto::v1;
 
+use crate::platform::PeerProcess;
+
 /// The process at the other end of a connection, as the operating system names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Peer {
     /// Its user; the daemon's own, since others are refused before a byte is read.
     pub uid: Option<u32>,
     /// Its process, where the platform tells.
     pub pid: Option<i32>,
+    /// What else is known of that.
+    pub process: Option<Arc<PeerProcess>>,
 }
 
 /// On whose behalf a call runs. Cheap to clone.
@@ -70,10 +74,10 @@ impl Principal {
     }
 
     /// The process behind it.
-    pub fn peer(&self) -> Peer {
+    pub fn peer(&self) -> &Peer {
         match self {
-            Self::Owner(peer) => *peer,
-            Self::Judged(judged) => judged.peer,
+            Self::Owner(peer) => peer,
+            Self::Judged(judged) => &judged.peer,
         }
     }
 

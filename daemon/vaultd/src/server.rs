@@ -1,7 +1,10 @@
 //! One daemon, from lock to drain.
 
-use std::{sync::Arc, time::Duration};
+mod tasks;
 
+use std::sync::Arc;
+
+use tokio::{sync::watch, task::JoinSet};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Server, server::Router};
 use tonic_health::{ServingStatus, server::HealthReporter};
@@ -9,13 +12,14 @@ use tower::layer::util::{Identity, Stack};
 use vault_proto::{
     FILE_DESCRIPTOR_SET, MESSAGE_LIMIT,
     v1::{
-        archives_server::ArchivesServer, auth_server::AuthServer, blobs_server::BlobsServer,
-        connections_server::ConnectionsServer, databases_server::DatabasesServer,
-        documents_server::DocumentsServer, files_server::FilesServer, keys_server::KeysServer,
-        logins_server::LoginsServer, maintenance_server::MaintenanceServer,
-        pairing_server::PairingServer, passkeys_server::PasskeysServer,
-        secrets_server::SecretsServer, sessions_server::SessionsServer,
-        stores_server::StoresServer, tokens_server::TokensServer, vault_server::VaultServer,
+        archives_server::ArchivesServer, audit_server::AuditServer, auth_server::AuthServer,
+        blobs_server::BlobsServer, connections_server::ConnectionsServer,
+        databases_server::DatabasesServer, documents_server::DocumentsServer,
+        files_server::FilesServer, keys_server::KeysServer, logins_server::LoginsServer,
+        maintenance_server::MaintenanceServer, pairing_server::PairingServer,
+        passkeys_server::PasskeysServer, secrets_server::SecretsServer,
+        sessions_server::SessionsServer, stats_server::StatsServer, stores_server::StoresServer,
+        tokens_server::TokensServer, vault_server::VaultServer,
     },
 };
 use vault_store::{
@@ -24,19 +28,21 @@ use vault_store::{
 };
 
 use crate::{
-    audit::{Audit, Journal},
     callers::Callers,
-    config::Config,
+    config::{Config, LimitsInForce},
     keeper::Keeper,
-    listener::{BindError, ConnectionLimits, Listener},
+    listener::{BindError, Listener, Slots},
+    metrics::{Metrics, MetricsLayer},
     permission::PermissionLayer,
-    platform::Hardening,
+    platform::{self, Hardening, InheritedSocket, Notice, notify},
+    reload::{InForce, Reload},
     service::{
-        ArchivesService, AuthService, AuthServices, BlobsService, ConnectionsService, DaemonInfo,
-        DatabasesService, DocumentsService, FilesService, KeysService, LoginsService,
+        ArchivesService, AuditService, AuthService, AuthServices, BlobsService, ConnectionsService,
+        DaemonInfo, DatabasesService, DocumentsService, FilesService, KeysService, LoginsService,
         MaintenanceService, PairingService, PasskeysService, SecretsService, Services,
-        SessionsService, StoresService, TokensService, VaultService,
+        SessionsService, StatsService, StoresService, TokensService, VaultService,
     },
+    supervision::{Probe, Report, feed_watchdog},
 };
 
 /// HTTP/2 windows, in bytes: a few chunks in flight for one stream, no more than that for a
@@ -48,6 +54,18 @@ const CONNECTION_WINDOW: u32 = 2 << 20;
 /// the largest chunk fits in one, with what says so.
 const FRAME: u32 = (256 << 10) + 1024;
 
+/// Largest headers of a call, in bytes, their names and 32 a field included: tokens and what the
+/// gateway tells of a request fit in well.
+const HEADERS: u32 = 16 << 10;
+
+/// Calls that a peer has taken back before they were looked at, at once: one that does so again and
+/// again ends its connection (CVE-2023-44487).
+const PENDING_RESETS: usize = 20;
+
+/// Streams of one connection that were reset for breaking the protocol, or for being one too many: a
+/// flood of calls above the limit is refused, and ends here.
+const MISTAKES: usize = 1024;
+
 /// Largest message, in bytes, of a service whose messages hold names and passphrases.
 const SMALL_MESSAGE: usize = 64 << 10;
 /// The same, where a key file of 64 KiB may be in it.
@@ -55,12 +73,6 @@ const KEY_MESSAGE: usize = 3 * SMALL_MESSAGE;
 
 /// The same of what an authenticator answers, beside the name of its ceremony.
 const AUTH_MESSAGE: usize = SMALL_MESSAGE + 1024;
-
-/// How long a daemon has run before it looks after databases: whoever started it goes first.
-const FIRST_UPKEEP: Duration = Duration::from_secs(30);
-
-/// How long it waits in memory when a session or a token was used last: it is kept to the minute.
-const USES: Duration = Duration::from_secs(60);
 
 /// Why a daemon did not start. Nothing else stops one: a missing key is a state it serves.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +96,11 @@ impl StartError {
             Self::Root(RootLockError::Held(_)) | Self::Bind(BindError::Served(_))
         )
     }
+
+    /// Whether another start would end the same way, until somebody changes what it was told.
+    pub const fn is_bad_configuration(&self) -> bool {
+        matches!(self, Self::Bind(BindError::Inherited { .. }))
+    }
 }
 
 /// A daemon that holds its data root and its socket.
@@ -97,10 +114,18 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Takes the lock of the data root, then the socket.
-    pub fn start(config: Config, hardening: Hardening) -> Result<Self, StartError> {
+    /// Takes the lock of the data root, then the socket: one that the service manager opened, where
+    /// there is one.
+    pub fn start(
+        config: Config,
+        hardening: Hardening,
+        inherited: Vec<InheritedSocket>,
+    ) -> Result<Self, StartError> {
+        if inherited.is_empty() {
+            Listener::check_unserved(&config.place.socket)?;
+        }
         let lock = RootLock::acquire(&config.place.data_root)?;
-        let listener = Listener::bind(&config.place.socket)?;
+        let listener = Listener::open(inherited, &config.place.socket)?;
         Ok(Self {
             config,
             hardening,
@@ -109,15 +134,20 @@ impl Daemon {
         })
     }
 
-    /// Serves until `stop` resolves, then gives the calls in flight a bounded time to end.
-    pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), StartError> {
+    /// Serves until `stop` resolves, then gives the calls in flight a bounded time to end. Meanwhile
+    /// the configuration is read anew by `reload`.
+    pub async fn serve(
+        self,
+        stop: impl Future<Output = ()>,
+        reload: Reload,
+    ) -> Result<(), StartError> {
         let Self {
             config,
             hardening,
             listener,
             lock,
         } = self;
-        let limits = &config.limits;
+        let limits = LimitsInForce::new(config.limits.clone());
         if config.without_strict {
             tracing::warn!(
                 "clients on the socket need no token while this daemon runs, as its start asked"
@@ -128,9 +158,11 @@ impl Daemon {
         // The keyring may take its time; meanwhile status and health are served.
         let started = tokio::task::spawn_blocking(move || starting.start());
 
-        let idle = tokio::spawn(lock_when_idle(Arc::clone(&keeper)));
-        let upkeep = tokio::spawn(maintain(Arc::clone(&keeper)));
-        let uses = tokio::spawn(write_uses(Arc::clone(&keeper)));
+        // Ends with this value.
+        let mut tasks = JoinSet::new();
+        tasks.spawn(tasks::lock_when_idle(Arc::clone(&keeper)));
+        tasks.spawn(tasks::maintain(Arc::clone(&keeper)));
+        tasks.spawn(tasks::write_uses(Arc::clone(&keeper)));
 
         let info = DaemonInfo {
             data_root: config.place.data_root.clone(),
@@ -139,17 +171,15 @@ impl Daemon {
             ephemeral: config.ephemeral,
             hardening,
         };
-        let (health, router) = assemble(&keeper, info, &config)?;
-        let (drain, mut draining) = tokio::sync::watch::channel(());
-        let (connections, accepting) = listener.serve(
-            ConnectionLimits {
-                connections: limits.connections,
-                first_bytes: Duration::from_secs(limits.first_bytes_seconds),
-            },
-            draining.clone(),
-        );
-        tracing::info!(socket = %config.place.socket.display(), "ready");
-        let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+        let metrics = Arc::new(Metrics::default());
+        let (health, router) = assemble(&keeper, info, &config, &limits, &metrics)?;
+        let (drain, mut draining) = watch::channel(());
+        let (slots, activated) = (listener.slots(), listener.is_inherited());
+        let traffic = Arc::clone(metrics.traffic());
+        let (connections, accepting) = listener.serve(limits.clone(), draining.clone(), traffic);
+        tracing::info!(socket = %config.place.socket.display(), activated, "ready");
+        notify(Notice::Ready);
+        supervise(&mut tasks, reload, slots, config, &limits, &keeper);
 
         let serving =
             router.serve_with_incoming_shutdown(ReceiverStream::new(connections), async {
@@ -162,15 +192,14 @@ impl Daemon {
                 ended = &mut serving => return ended,
                 () = stop => {}
             }
-            let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+            notify(Notice::Stopping);
             tracing::info!("stopping");
             announce(&health, ServingStatus::NotServing).await;
             // Ends the watches, which would otherwise never end by themselves.
             let closing = Arc::clone(&keeper);
             let _ = tokio::task::spawn_blocking(move || closing.close()).await;
             let _ = drain.send(());
-            let grace = Duration::from_secs(limits.drain_seconds);
-            tokio::time::timeout(grace, serving)
+            tokio::time::timeout(limits.now().drain(), serving)
                 .await
                 .unwrap_or_else(|_| {
                     tracing::warn!("calls were still running when the time to end them was over");
@@ -181,9 +210,7 @@ impl Daemon {
             .await
             .map_err(|error| StartError::Server(error.to_string()));
         started.abort();
-        idle.abort();
-        upkeep.abort();
-        uses.abort();
+        tasks.abort_all();
         // The socket goes before the root is free for another daemon.
         let _ = accepting.await;
         // A call that was given up may still be writing: the operating system gives the root back,
@@ -194,74 +221,99 @@ impl Daemon {
     }
 }
 
-/// Locks the vault when nobody has used it for the time that the configuration names.
-async fn lock_when_idle(keeper: Arc<Keeper>) {
-    loop {
-        let idle = Arc::clone(&keeper);
-        let rest = tokio::task::spawn_blocking(move || idle.lock_if_idle()).await;
-        let Ok(Some(rest)) = rest else { return };
-        tokio::time::sleep(rest.max(Duration::from_millis(50))).await;
+/// What goes on beside the calls, once they are served: the service manager is told how things are, and
+/// tells when the configuration has changed.
+fn supervise(
+    tasks: &mut JoinSet<()>,
+    reload: Reload,
+    slots: Slots,
+    config: Config,
+    limits: &LimitsInForce,
+    keeper: &Arc<Keeper>,
+) {
+    let (complaint, complaints) = watch::channel(None);
+    let report = Report {
+        keeper: Arc::clone(keeper),
+        slots,
+        complaint: complaints,
+    };
+    tasks.spawn(report.serve());
+    if let Some(interval) = platform::watchdog_interval() {
+        let probe = Probe::new(config.place.socket.clone());
+        tasks.spawn(feed_watchdog(interval, probe));
     }
-}
-
-/// Looks after the databases for as long as the daemon runs. What it is at when the daemon stops is
-/// interrupted as the vault is closed.
-async fn maintain(keeper: Arc<Keeper>) {
-    let mut rest = FIRST_UPKEEP;
-    loop {
-        tokio::time::sleep(rest).await;
-        let keeper = Arc::clone(&keeper);
-        let round = tokio::task::spawn_blocking(move || keeper.maintain(&SystemClock));
-        // After a defect, not at once again.
-        rest = round.await.unwrap_or(FIRST_UPKEEP);
-    }
-}
-
-/// Writes down when sessions and tokens were used last, from time to time.
-async fn write_uses(keeper: Arc<Keeper>) {
-    loop {
-        tokio::time::sleep(USES).await;
-        let keeper = Arc::clone(&keeper);
-        let _ = tokio::task::spawn_blocking(move || keeper.write_auth_uses()).await;
-    }
+    tasks.spawn(reload.serve(InForce {
+        newest: config.clone(),
+        started: config,
+        keeper: Arc::clone(keeper),
+        limits: limits.clone(),
+        complaint,
+    }));
 }
 
 async fn announce(health: &HealthReporter, status: ServingStatus) {
     health.set_service_status("", status).await;
 }
 
+/// What stands in front of every service.
+type Layers = Stack<PermissionLayer, Stack<MetricsLayer, Identity>>;
+
+/// The server without services: bounds on what a connection may do, and the layers.
+fn transport(
+    config: &Config,
+    metrics: &Arc<Metrics>,
+    permission: PermissionLayer,
+) -> Server<Layers> {
+    let keepalive = config.limits.keepalive();
+    Server::builder()
+        .max_concurrent_streams(config.limits.streams_per_connection)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_frame_size(FRAME)
+        .http2_max_header_list_size(HEADERS)
+        .http2_max_pending_accept_reset_streams(Some(PENDING_RESETS))
+        .http2_max_local_error_reset_streams(Some(MISTAKES))
+        .http2_keepalive_interval(Some(keepalive))
+        .http2_keepalive_timeout(Some(keepalive / 3))
+        .layer(MetricsLayer::new(Arc::clone(metrics)))
+        .layer(permission)
+}
+
+/// The contract, for whoever asks for it.
+fn described() -> tonic_reflection::server::Builder<'static> {
+    tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        // What the details of a failure are, so that a tool can show them.
+        .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
+}
+
 fn assemble(
     keeper: &Arc<Keeper>,
     info: DaemonInfo,
     config: &Config,
-) -> Result<(HealthReporter, Router<Stack<PermissionLayer, Identity>>), StartError> {
-    let limits = &config.limits;
-    let services = Services::new(Arc::clone(keeper), limits);
+    limits: &LimitsInForce,
+    metrics: &Arc<Metrics>,
+) -> Result<(HealthReporter, Router<Layers>), StartError> {
+    let services = Services::new(Arc::clone(keeper), limits.clone());
     let (health, health_service) = tonic_health::server::health_reporter();
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1()
-        .map_err(|error| StartError::Server(error.to_string()))?;
-    let journal = Arc::new(Journal::default());
-    let audit: Arc<dyn Audit> = Arc::<Journal>::clone(&journal);
-    let auth = AuthServices::new(services.clone(), journal);
+    let failed = |error: tonic_reflection::server::Error| StartError::Server(error.to_string());
+    let reflection = described().build_v1().map_err(failed)?;
+    // The same by the name that it had before, which many tools still ask for.
+    let reflection_v1alpha = described().build_v1alpha().map_err(failed)?;
+    let auth = AuthServices::new(services.clone());
+    let databases = DatabasesService::new(services.clone());
+    let (counted, started_ms) = (Arc::clone(metrics), info.started_ms);
+    let stats = StatsService::new(services.clone(), databases.clone(), counted, started_ms);
     let permission = PermissionLayer::new(
         Callers::new(Arc::clone(keeper), config.without_strict),
-        Arc::clone(&audit),
-        Duration::from_secs(limits.call_seconds),
-        Duration::from_secs(limits.stream_idle_seconds),
+        Arc::clone(keeper.audit()),
+        limits.clone(),
     );
-    let router = Server::builder()
-        .max_concurrent_streams(limits.streams_per_connection)
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_frame_size(FRAME)
-        .http2_keepalive_interval(Some(Duration::from_secs(60)))
-        .http2_keepalive_timeout(Some(Duration::from_secs(20)))
-        .layer(permission)
+    let router = transport(config, metrics, permission)
         .add_service(health_service.max_decoding_message_size(SMALL_MESSAGE))
         .add_service(reflection.max_decoding_message_size(SMALL_MESSAGE))
+        .add_service(reflection_v1alpha.max_decoding_message_size(SMALL_MESSAGE))
         .add_service(
             VaultServer::new(VaultService::new(services.clone(), info))
                 .max_decoding_message_size(SMALL_MESSAGE),
@@ -275,6 +327,11 @@ fn assemble(
                 .max_encoding_message_size(MESSAGE_LIMIT),
         )
         .add_service(
+            AuditServer::new(AuditService(services.clone()))
+                .max_decoding_message_size(SMALL_MESSAGE)
+                .max_encoding_message_size(MESSAGE_LIMIT),
+        )
+        .add_service(
             MaintenanceServer::new(MaintenanceService(services.clone()))
                 .max_decoding_message_size(SMALL_MESSAGE),
         )
@@ -283,7 +340,7 @@ fn assemble(
                 .max_decoding_message_size(MESSAGE_LIMIT),
         )
         .add_service(
-            DatabasesServer::new(DatabasesService::new(services.clone(), limits))
+            DatabasesServer::new(databases)
                 .max_decoding_message_size(MESSAGE_LIMIT)
                 .max_encoding_message_size(MESSAGE_LIMIT),
         )
@@ -318,8 +375,9 @@ fn assemble(
         .add_service(
             LoginsServer::new(LoginsService(auth)).max_decoding_message_size(SMALL_MESSAGE),
         )
+        .add_service(StatsServer::new(stats).max_decoding_message_size(SMALL_MESSAGE))
         .add_service(
-            SecretsServer::new(SecretsService::new(services.clone(), audit))
+            SecretsServer::new(SecretsService(services.clone()))
                 .max_decoding_message_size(KEY_MESSAGE),
         )
         .add_service(

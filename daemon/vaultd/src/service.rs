@@ -1,25 +1,30 @@
 //! The RPC services: parse at the edge, do the work on a blocking thread, answer.
 
 mod archives;
+mod audit;
 mod auth;
 mod blobs;
 mod connections;
 mod content;
 mod convert;
 mod databases;
+mod doctor;
 mod documents;
 mod files;
 mod import;
 mod key_status;
 mod keys;
 mod listing;
+mod locations;
 mod logins;
 mod maintenance;
+mod moving_in;
 mod pairing;
 mod passkeys;
 mod sealing;
 mod secrets;
 mod sessions;
+mod stats;
 mod stores;
 mod tokens;
 mod vault;
@@ -37,6 +42,7 @@ use vault_store::{
 };
 
 pub use archives::ArchivesService;
+pub use audit::AuditService;
 pub use auth::{AuthService, AuthServices};
 pub use blobs::BlobsService;
 pub use connections::ConnectionsService;
@@ -50,12 +56,13 @@ pub use pairing::PairingService;
 pub use passkeys::PasskeysService;
 pub use secrets::SecretsService;
 pub use sessions::SessionsService;
+pub use stats::StatsService;
 pub use stores::StoresService;
 pub use tokens::TokensService;
 pub use vault::{DaemonInfo, VaultService};
 
 use crate::{
-    config::Limits,
+    config::LimitsInForce,
     error::{receive_error, refusal, store_error},
     keeper::Keeper,
     principal::Principal,
@@ -71,17 +78,22 @@ pub struct Services {
     keeper: Arc<Keeper>,
     /// Calls that may work on the disk at once.
     blocking: Arc<Semaphore>,
-    stream_idle: Duration,
+    limits: LimitsInForce,
 }
 
 impl Services {
     /// Services of the vault in `keeper`.
-    pub fn new(keeper: Arc<Keeper>, limits: &Limits) -> Self {
+    pub fn new(keeper: Arc<Keeper>, limits: LimitsInForce) -> Self {
         Self {
             keeper,
-            blocking: Arc::new(Semaphore::new(limits.blocking_calls)),
-            stream_idle: Duration::from_secs(limits.stream_idle_seconds),
+            blocking: Arc::new(Semaphore::new(limits.now().blocking_calls)),
+            limits,
         }
+    }
+
+    /// How long a client may take over its next message, or over one of ours.
+    fn stream_idle(&self) -> Duration {
+        self.limits.now().stream_idle()
     }
 
     /// Runs `work` on a thread that may block.
@@ -166,11 +178,12 @@ impl Services {
 
     /// The next message of a client's stream, within the time one may take.
     async fn next<T>(&self, stream: &mut Streaming<T>) -> Result<Option<T>, Status> {
-        let message = tokio::time::timeout(self.stream_idle, stream.message());
+        let idle = self.stream_idle();
+        let message = tokio::time::timeout(idle, stream.message());
         if let Ok(message) = message.await {
             return message.map_err(receive_error);
         }
-        let seconds = self.stream_idle.as_secs();
+        let seconds = idle.as_secs();
         let text = format!("no message for {seconds} seconds");
         Err(refusal(Reason::TimedOut, text, &[]))
     }
@@ -183,9 +196,10 @@ impl Services {
         closings: &mut sync::watch::Receiver<u64>,
         message: T,
     ) -> Result<(), Status> {
+        let idle = self.stream_idle();
         tokio::select! {
-            sent = sender.send_timeout(Ok(message), self.stream_idle) => sent.map_err(|_| {
-                let seconds = self.stream_idle.as_secs();
+            sent = sender.send_timeout(Ok(message), idle) => sent.map_err(|_| {
+                let seconds = idle.as_secs();
                 let text = format!("no message was taken for {seconds} seconds");
                 refusal(Reason::TimedOut, text, &[])
             }),

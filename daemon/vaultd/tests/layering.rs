@@ -34,6 +34,7 @@ const CRATES: &[(&str, &str, &[&str])] = &[
     ("vault-client", "client/lib", &["vault-proto"]),
     ("vaultctl", "client/vaultctl", &["vault-client"]),
     ("vault-gateway", "client/gateway", &["vault-client"]),
+    ("vault-probes", "client/probes", &["vault-client"]),
 ];
 
 const WIRE: &[&str] = &["vault-proto", "vaultd", "vault-client"];
@@ -64,9 +65,12 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("hkdf", CRYPTO),
     ("hmac", CRYPTO),
     ("scrypt", CRYPTO),
-    // A hash, and no key: the wire's socket names are made with it, too, and what a client read of a
-    // database that it hands over.
-    ("sha2", &["vault-crypto", "vault-proto", "vault-client"]),
+    // A hash, and no key: the wire's socket names are made with it, too, what a client read of a
+    // database that it hands over, and what `vaultctl service` put in place.
+    (
+        "sha2",
+        &["vault-crypto", "vault-proto", "vault-client", "vaultctl"],
+    ),
     // The daemon fetches nothing, and serves nothing but its socket.
     ("hyper", WEB),
     ("rustls", WEB),

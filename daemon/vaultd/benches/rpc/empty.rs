@@ -18,7 +18,7 @@ use tonic::{
 };
 use vault_proto::v1::{
     DoctorRequest, DoctorResponse, InitRequest, InitResponse, LockRequest, LockResponse,
-    StatusRequest, StatusResponse, UnlockRequest, UnlockResponse,
+    MoveInRequest, MoveInResponse, StatusRequest, StatusResponse, UnlockRequest, UnlockResponse,
     blobs_client::BlobsClient,
     blobs_server::BlobsServer,
     vault_client::VaultClient,
@@ -61,6 +61,15 @@ impl Vault for Empty {
         &self,
         _: Request<DoctorRequest>,
     ) -> std::result::Result<Response<DoctorResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    type MoveInStream = ReceiverStream<std::result::Result<MoveInResponse, Status>>;
+
+    async fn move_in(
+        &self,
+        _: Request<MoveInRequest>,
+    ) -> std::result::Result<Response<Self::MoveInStream>, Status> {
         Err(Status::unimplemented(""))
     }
 

@@ -103,6 +103,7 @@ mod tests {
         let owner = Principal::Owner(Peer {
             uid: Some(1000),
             pid: Some(7),
+            process: None,
         });
         events.add(1, "granted", Some(&owner), true, "x");
         for number in 0..3 * EACH {

@@ -7,7 +7,8 @@ use std::{
 
 /// Time since the last use of a vault that locks itself after a while.
 pub(super) struct Activity {
-    after: Option<Duration>,
+    /// Milliseconds without use after which it locks itself; zero where it never does.
+    limit: AtomicU64,
     begun: Instant,
     /// Milliseconds since `begun`.
     last: AtomicU64,
@@ -26,13 +27,27 @@ impl Drop for Busy<'_> {
 }
 
 impl Activity {
-    pub(super) fn new(after: Option<Duration>) -> Self {
+    pub(super) fn new(limit: Option<Duration>) -> Self {
         Self {
-            after,
+            limit: AtomicU64::new(milliseconds(limit)),
             begun: Instant::now(),
             last: AtomicU64::new(0),
             busy: AtomicUsize::new(0),
         }
+    }
+
+    /// After how long without use the vault locks itself; `None` where it never does.
+    pub(super) fn limit(&self) -> Option<Duration> {
+        match self.limit.load(Ordering::Relaxed) {
+            0 => None,
+            limit => Some(Duration::from_millis(limit)),
+        }
+    }
+
+    /// From now on, another limit. The time without use counts from now.
+    pub(super) fn set_limit(&self, limit: Option<Duration>) {
+        self.touch_at(Instant::now());
+        self.limit.store(milliseconds(limit), Ordering::Relaxed);
     }
 
     /// Work begins that may take its time.
@@ -43,7 +58,7 @@ impl Activity {
 
     /// The vault is used. Costs nothing where it does not lock itself.
     pub(super) fn touch(&self) {
-        if self.after.is_some() {
+        if self.limit.load(Ordering::Relaxed) != 0 {
             self.touch_at(Instant::now());
         }
     }
@@ -63,12 +78,19 @@ impl Activity {
     fn rest_at(&self, now: Instant) -> Option<Duration> {
         let last = self.begun + Duration::from_millis(self.last.load(Ordering::Relaxed));
         let idle = now.saturating_duration_since(last);
-        let after = self.after?;
+        let after = self.limit()?;
         if self.busy.load(Ordering::Acquire) > 0 {
             return Some(after);
         }
         Some(after.saturating_sub(idle))
     }
+}
+
+/// A limit is at least one, since zero stands for none.
+fn milliseconds(limit: Option<Duration>) -> u64 {
+    limit.map_or(0, |limit| {
+        u64::try_from(limit.as_millis()).unwrap_or(u64::MAX).max(1)
+    })
 }
 
 #[cfg(test)]
@@ -98,5 +120,19 @@ mod tests {
         let activity = Activity::new(None);
         activity.touch();
         assert_eq!(activity.rest(), None);
+    }
+
+    #[test]
+    fn a_new_limit_counts_from_when_it_is_set() {
+        let second = Duration::from_secs(1);
+        let activity = Activity::new(None);
+        activity.set_limit(Some(10 * second));
+        let set = Instant::now();
+        let rest = activity.rest_at(set + 4 * second).expect("a limit");
+        assert!(rest > 5 * second && rest <= 6 * second, "{rest:?}");
+        activity.set_limit(None);
+        assert_eq!(activity.rest_at(set + 99 * second), None);
+        activity.set_limit(Some(Duration::from_nanos(1)));
+        assert_eq!(activity.limit(), Some(Duration::from_millis(1)));
     }
 }

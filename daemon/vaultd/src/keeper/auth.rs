@@ -104,6 +104,15 @@ impl Keeper {
         }
     }
 
+    /// Why the tables cannot be used, as far as that is known without opening them anew.
+    pub fn auth_problem(&self) -> Option<Box<Status>> {
+        if self.auth.at_hand().is_some() {
+            return None;
+        }
+        let known = self.auth.lock_reading().clone();
+        known.map(|(_, status)| Box::new(status))
+    }
+
     /// The same for whoever was let in: an empty data root gets its vault, as by any other first use.
     pub fn auth_or_create(&self) -> Result<Arc<Auth>, Box<Status>> {
         match self.auth() {
@@ -208,6 +217,7 @@ impl Keeper {
     /// holds the attempt, so that nobody begins to read them. Where it does not arrive, the next
     /// change writes it.
     pub(super) fn move_anchor(&self, vault: &Vault, from: &Arc<Keyring>, to: &Arc<Keyring>) {
+        self.move_audit_anchor(vault, to);
         let _reading = self.auth.lock_reading();
         let Some(auth) = self.auth.at_hand() else {
             auth_anchor::carry(vault, from, to);

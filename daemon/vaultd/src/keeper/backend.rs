@@ -7,11 +7,11 @@ use vault_keyring::{
     Backend, BackendKind, Interaction, Keyring, KeyringError, memory::MemoryBackend, os::OsBackend,
     passphrase::PassphraseBackend, systemd_creds::SystemdCredsBackend,
 };
-use vault_store::{OpenError, Vault, header::Header, vault::Evidence};
+use vault_store::{OpenError, Vault, header::Header, legacy, vault::Evidence};
 
 use super::{Keeper, secrets::move_secrets};
 use crate::{
-    auth_anchor,
+    audit, auth_anchor,
     key_source::{KeyringSource, key_source_error},
     key_state::Closed,
 };
@@ -20,9 +20,11 @@ impl Keeper {
     /// The backend in force: the vault's own, which the configuration must not contradict, or the
     /// configured one, or the operating system's.
     pub(super) fn backend(&self) -> Result<BackendKind, Closed> {
-        let evidence = Evidence::gather(&self.root).map_err(|error| {
-            Closed::from_open_error(&OpenError::Store(error), BackendKind::Os, true)
-        })?;
+        let failed =
+            |error| Closed::from_open_error(&OpenError::Store(error), BackendKind::Os, true);
+        // Nothing can be said of a root whose files are on their way: a crash may have come amid that.
+        legacy::complete(&self.root).map_err(failed)?;
+        let evidence = Evidence::gather(&self.root).map_err(failed)?;
         let Some(header) = evidence.header() else {
             // A header that is lost or damaged does not hide a key file.
             let key_file = PassphraseBackend::has_key_file(&self.settings.data_root);
@@ -80,6 +82,7 @@ impl Keeper {
             if vault.header().backend == moving.to {
                 *slot = Some(Arc::clone(&to));
                 auth_anchor::carry(&vault, &from, &to);
+                audit::carry(vault.id(), &from, &to);
                 move_secrets(&vault, &from, &to, Interaction::Forbidden)?;
             }
             vault.finish_move(&source)
@@ -130,10 +133,10 @@ impl Keeper {
     }
 
     pub(super) fn passphrase_from_file(&self) -> Result<Option<SecretBytes>, Closed> {
-        let Some(path) = &self.settings.passphrase_file else {
+        let Some(path) = self.passphrase_file() else {
             return Ok(None);
         };
-        let mut bytes = std::fs::read(path).map_err(|error| {
+        let mut bytes = std::fs::read(&path).map_err(|error| {
             Closed::unavailable(
                 format!(
                     "the passphrase file {} cannot be read: {error}",

@@ -19,7 +19,7 @@ impl Keeper {
     /// Locks a vault that nobody has used for `idle_lock`. Answers how long it may still stay open;
     /// `None` where it never locks itself.
     pub fn lock_if_idle(&self) -> Option<Duration> {
-        let after = self.settings.idle_lock?;
+        let after = self.activity.limit()?;
         let rest = self.activity.rest()?;
         if !rest.is_zero() {
             return Some(rest);
@@ -35,12 +35,15 @@ impl Keeper {
     fn lock_as(&self, closed: Closed) {
         self.write_auth_uses();
         let keyring = self.lock_attempt();
+        // While its keyring can still be told.
+        self.audit.close(&closed.explanation);
         if let Some(keyring) = &*keyring
             && let Err(error) = keyring.lock()
         {
             tracing::warn!(%error, "the keyring could not be told to forget");
         }
         self.close_vault(closed);
+        self.audit.closed();
         tracing::info!("locked");
     }
 

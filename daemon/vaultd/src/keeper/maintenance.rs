@@ -2,7 +2,7 @@
 
 use std::{
     ops::ControlFlow,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, atomic::Ordering},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, atomic::Ordering},
     time::Duration,
 };
 
@@ -26,7 +26,7 @@ const CLOSED: Duration = Duration::from_secs(5 * 60);
 
 /// What the keeper knows of upkeep.
 pub(super) struct Upkeep {
-    settings: config::Maintenance,
+    settings: RwLock<config::Maintenance>,
     /// Read when it is first needed.
     maintenance: OnceLock<Mutex<Maintenance>>,
 }
@@ -34,8 +34,24 @@ pub(super) struct Upkeep {
 impl Upkeep {
     pub(super) fn new(settings: config::Maintenance) -> Self {
         Self {
-            settings,
+            settings: RwLock::new(settings),
             maintenance: OnceLock::new(),
+        }
+    }
+
+    fn settings(&self) -> config::Maintenance {
+        *self.settings.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on, other settings.
+    pub(super) fn replace(&self, settings: config::Maintenance) {
+        *self
+            .settings
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = settings;
+        if let Some(maintenance) = self.maintenance.get() {
+            let mut maintenance = maintenance.lock().unwrap_or_else(PoisonError::into_inner);
+            maintenance.reschedule(settings.schedule);
         }
     }
 }
@@ -81,7 +97,7 @@ impl Keeper {
 
     /// How long nothing must have named a blob that is removed.
     pub fn blob_grace(&self) -> Duration {
-        self.upkeep.settings.blob_grace
+        self.upkeep.settings().blob_grace
     }
 
     /// The tasks of a store, or of all that upkeep looks after; of one operation, or of all.
@@ -183,7 +199,7 @@ impl Keeper {
 
     fn maintenance(&self, clock: &dyn Clock) -> &Mutex<Maintenance> {
         self.upkeep.maintenance.get_or_init(|| {
-            let schedule = self.upkeep.settings.schedule;
+            let schedule = self.upkeep.settings().schedule;
             Mutex::new(Maintenance::load(
                 self.root.clone(),
                 schedule,
@@ -200,8 +216,8 @@ impl Keeper {
     /// For how long nobody has worked with a database when upkeep may. In a vault that locks itself
     /// there is little time left then: half of it.
     fn quiet(&self) -> Duration {
-        let quiet = self.upkeep.settings.quiet;
-        let lock = self.settings.idle_lock.unwrap_or(Duration::MAX);
+        let quiet = self.upkeep.settings().quiet;
+        let lock = self.activity.limit().unwrap_or(Duration::MAX);
         quiet.min(lock / 2)
     }
 }
@@ -239,7 +255,7 @@ impl Workplace for Rounds<'_> {
         // In the last quarter of its time a vault is about to lock itself, and what is begun then
         // would be in vain.
         let locking = keeper.activity.rest().is_some_and(|rest| {
-            let after = keeper.settings.idle_lock.unwrap_or_default();
+            let after = keeper.activity.limit().unwrap_or_default();
             rest < after / 4
         });
         open && !ending && !locking && !keeper.is_rotating()

@@ -75,12 +75,14 @@ impl Keeper {
                 .map_err(|closed| Box::new(closed.refuse()))?,
         };
         let secrets = self.secrets_in_keyring(&keyring, id)?;
+        self.audit.close("its key is destroyed on purpose");
         // First: a rotation under way must not keep a key anew.
         let before = match &*self.read() {
             State::Closed(closed) => closed.clone(),
             State::Open(_) => Closed::starting(),
         };
         self.close_vault(before);
+        self.audit.closed();
         // Before the key: with it, a call that fails here can be made again.
         let entries = self.secret_entries(&keyring, Interaction::Allowed);
         for name in secrets {
@@ -105,7 +107,8 @@ impl Keeper {
         // Finds no key, and says why.
         self.close_vault(Closed::starting());
         let opened = self.open(&mut slot, Interaction::Forbidden);
-        let _ = self.settle(opened);
+        let opened = self.settle(opened);
+        self.go_on(&opened, slot.as_ref());
         Ok(loss)
     }
 

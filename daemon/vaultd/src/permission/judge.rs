@@ -20,11 +20,12 @@ pub enum Verdict {
     ByStores(Decode),
 }
 
-/// A method that is not in the table.
+/// A method that is not in the table. Told apart from one that is and may not be called: a program
+/// that is newer than the daemon does without it.
 pub fn no_such_method(method: &str) -> Status {
     refusal(
-        Reason::PermissionDenied,
-        "no such method",
+        Reason::UnknownMethod,
+        "there is no such method: where the daemon is older than its client, update or restart it",
         &[("method", method)],
     )
 }

@@ -45,6 +45,29 @@ pub enum Shape {
     Stream,
 }
 
+/// When a call is recorded. What is refused always is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    /// Always: durably before it runs, and then how it came out. It changes something.
+    Before,
+    /// Always: once, before its answer leaves. It reads.
+    After,
+    /// Always: once, and nobody waits. It is never refused for want of a record, since it leads out of
+    /// that, or keeps others out.
+    Later,
+    /// Where the configuration says so.
+    Configured,
+    /// Never: it says nothing of anybody.
+    Never,
+}
+
+impl Recorded {
+    /// Whether it is whatever the configuration says.
+    pub const fn always(self) -> bool {
+        matches!(self, Self::Before | Self::After | Self::Later)
+    }
+}
+
 /// One row of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct Rule {
@@ -61,8 +84,8 @@ pub struct Rule {
     /// Whether it serves a vault that is closed: what brings its key back, and what says that it is
     /// gone. Where the tables of tokens cannot be asked, that stays the owner's.
     pub closed: bool,
-    /// Whether every call is recorded.
-    pub audit: bool,
+    /// When it is recorded.
+    pub recorded: Recorded,
 }
 
 impl Rule {
@@ -79,12 +102,9 @@ impl Rule {
         }
     }
 
-    /// The same, and no call is recorded.
-    const fn unrecorded(self) -> Self {
-        Self {
-            audit: false,
-            ..self
-        }
+    /// The same, recorded otherwise.
+    const fn recorded(self, recorded: Recorded) -> Self {
+        Self { recorded, ..self }
     }
 
     /// Whether `strict` leaves it to a client on the socket that sends no token: what it takes to
@@ -151,8 +171,18 @@ const fn rule(method: &'static str, scope: Scope, shape: Shape, reach: Reach) ->
         shape,
         reach,
         closed: false,
-        audit: matches!(scope, Scope::Admin | Scope::Secrets),
+        recorded: match scope {
+            Scope::Admin | Scope::Secrets => Recorded::Before,
+            Scope::Status | Scope::Read | Scope::Write => Recorded::Configured,
+        },
     }
+}
+
+/// The contract itself, for tools that read it from the daemon.
+const fn reflection(method: &'static str) -> Rule {
+    rule(method, Scope::Status, Shape::Stream, Reach::Nothing)
+        .closed()
+        .recorded(Recorded::Never)
 }
 
 /// The row of a method whose first message names its stores.
@@ -161,6 +191,7 @@ const fn named<M: NamesStores>(method: &'static str, scope: Scope, shape: Shape)
 }
 
 use Reach::{Listing, Nothing, Vault};
+use Recorded::{After, Configured, Later, Never};
 use Scope::{Admin, Read, Secrets, Status, Write};
 use Shape::{Stream, Timed, Unary};
 
@@ -171,10 +202,18 @@ const CONNECTIONS: Reach = Reach::Fixed("connections");
 pub const TABLE: &[Rule] = &[
     rule("/vault.v1.Vault/Status", Status, Unary, Nothing).closed(),
     rule("/vault.v1.Vault/Init", Admin, Unary, Vault).closed(),
-    rule("/vault.v1.Vault/Lock", Admin, Unary, Vault).closed(),
+    rule("/vault.v1.Vault/Lock", Admin, Unary, Vault)
+        .closed()
+        .recorded(Later),
     rule("/vault.v1.Vault/Unlock", Admin, Unary, Vault).closed(),
     // It names secrets, and mends what it finds.
-    rule("/vault.v1.Vault/Doctor", Admin, Unary, Vault).closed(),
+    rule("/vault.v1.Vault/Doctor", Admin, Unary, Vault)
+        .closed()
+        .recorded(Later),
+    // Whoever gives it the passphrase of a legacy root has that vault already.
+    rule("/vault.v1.Vault/MoveIn", Admin, Stream, Vault)
+        .by(GRANTERS)
+        .closed(),
     rule("/vault.v1.Keys/Status", Status, Unary, Nothing).closed(),
     rule("/vault.v1.Keys/Rotate", Admin, Stream, Vault),
     rule("/vault.v1.Keys/Pause", Admin, Unary, Vault),
@@ -192,6 +231,11 @@ pub const TABLE: &[Rule] = &[
     rule("/vault.v1.Keys/Reset", Admin, Unary, Vault)
         .by(GRANTERS)
         .closed(),
+    rule("/vault.v1.Audit/Status", Admin, Unary, Vault).recorded(Configured),
+    rule("/vault.v1.Audit/Tail", Admin, Stream, Vault).recorded(After),
+    rule("/vault.v1.Audit/Search", Admin, Stream, Vault).recorded(After),
+    rule("/vault.v1.Audit/Verify", Admin, Stream, Vault).recorded(After),
+    rule("/vault.v1.Audit/Accept", Admin, Unary, Vault).by(RULERS),
     rule("/vault.v1.Archives/Export", Admin, Stream, Vault),
     rule("/vault.v1.Archives/Verify", Status, Stream, Nothing).closed(),
     rule("/vault.v1.Archives/Restore", Admin, Stream, Vault),
@@ -242,7 +286,7 @@ pub const TABLE: &[Rule] = &[
     named::<v1::ListFilesRequest>("/vault.v1.Files/List", Read, Stream),
     named::<v1::DeleteFileRequest>("/vault.v1.Files/Delete", Write, Unary),
     rule("/vault.v1.Secrets/Set", Secrets, Unary, Vault),
-    rule("/vault.v1.Secrets/Get", Secrets, Unary, Vault),
+    rule("/vault.v1.Secrets/Get", Secrets, Unary, Vault).recorded(After),
     rule("/vault.v1.Secrets/List", Read, Unary, Vault),
     rule("/vault.v1.Secrets/Delete", Secrets, Unary, Vault),
     // The key of a connection is a secret.
@@ -253,6 +297,9 @@ pub const TABLE: &[Rule] = &[
     rule("/vault.v1.Connections/Delete", Secrets, Unary, Vault),
     rule("/vault.v1.Maintenance/Status", Read, Unary, Listing),
     named::<v1::RunMaintenanceRequest>("/vault.v1.Maintenance/Run", Admin, Stream),
+    // How often which secrets and keys are asked for: not for whoever reaches a part only.
+    rule("/vault.v1.Stats/Get", Read, Unary, Vault).closed(),
+    rule("/vault.v1.Stats/OpenMetrics", Read, Unary, Vault).closed(),
     rule("/vault.v1.Auth/Status", Status, Unary, Nothing)
         .by(ANYBODY)
         .closed(),
@@ -265,21 +312,21 @@ pub const TABLE: &[Rule] = &[
     rule("/vault.v1.Auth/Accept", Admin, Unary, Vault)
         .by(RULERS)
         .closed(),
-    rule("/vault.v1.Auth/Activity", Admin, Unary, Vault).unrecorded(),
-    rule("/vault.v1.Passkeys/List", Admin, Unary, Vault).unrecorded(),
+    rule("/vault.v1.Auth/Activity", Admin, Unary, Vault).recorded(Configured),
+    rule("/vault.v1.Passkeys/List", Admin, Unary, Vault).recorded(Configured),
     rule("/vault.v1.Passkeys/Rename", Admin, Unary, Vault),
     rule("/vault.v1.Passkeys/Revoke", Admin, Unary, Vault),
     rule("/vault.v1.Passkeys/Reset", Admin, Unary, Vault),
-    rule("/vault.v1.Sessions/List", Admin, Unary, Vault).unrecorded(),
+    rule("/vault.v1.Sessions/List", Admin, Unary, Vault).recorded(Configured),
     rule("/vault.v1.Sessions/Revoke", Admin, Unary, Vault),
     rule("/vault.v1.Sessions/Reset", Admin, Unary, Vault),
-    rule("/vault.v1.Tokens/List", Admin, Unary, Vault).unrecorded(),
+    rule("/vault.v1.Tokens/List", Admin, Unary, Vault).recorded(Configured),
     rule("/vault.v1.Tokens/Create", Admin, Unary, Vault).by(GRANTERS),
     rule("/vault.v1.Tokens/Revoke", Admin, Unary, Vault),
     rule("/vault.v1.Tokens/Reset", Admin, Unary, Vault),
     rule("/vault.v1.Pairing/Create", Admin, Unary, Vault).by(GRANTERS),
     rule("/vault.v1.Pairing/Cancel", Admin, Unary, Vault),
-    rule("/vault.v1.Pairing/ListHosts", Admin, Unary, Vault).unrecorded(),
+    rule("/vault.v1.Pairing/ListHosts", Admin, Unary, Vault).recorded(Configured),
     rule("/vault.v1.Pairing/AddHost", Admin, Unary, Vault).by(GRANTERS),
     rule("/vault.v1.Pairing/RemoveHost", Admin, Unary, Vault),
     rule("/vault.v1.Logins/BeginDevice", Status, Unary, Nothing).by(ANYBODY),
@@ -289,17 +336,14 @@ pub const TABLE: &[Rule] = &[
     rule("/vault.v1.Logins/Exchange", Status, Unary, Nothing).by(ANYBODY),
     rule("/grpc.health.v1.Health/Check", Status, Unary, Nothing)
         .by(ANYBODY)
-        .closed(),
+        .closed()
+        .recorded(Never),
     rule("/grpc.health.v1.Health/Watch", Status, Stream, Nothing)
         .by(ANYBODY)
-        .closed(),
-    rule(
-        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
-        Status,
-        Stream,
-        Nothing,
-    )
-    .closed(),
+        .closed()
+        .recorded(Never),
+    reflection("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"),
+    reflection("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"),
 ];
 
 /// The rule of a method.
@@ -308,70 +352,4 @@ pub fn find(method: &str) -> Option<&'static Rule> {
 }
 
 #[cfg(test)]
-mod tests {
-    use prost::Message as _;
-    use prost_types::FileDescriptorSet;
-
-    use super::*;
-
-    fn methods(descriptors: &[u8]) -> Vec<(String, bool)> {
-        let set = FileDescriptorSet::decode(descriptors).expect("compiled descriptors");
-        let mut methods = Vec::new();
-        for file in &set.file {
-            for service in &file.service {
-                for method in &service.method {
-                    let streams = method.client_streaming() || method.server_streaming();
-                    let path = format!("/{}.{}/{}", file.package(), service.name(), method.name());
-                    methods.push((path, streams));
-                }
-            }
-        }
-        methods
-    }
-
-    #[test]
-    fn every_method_has_a_rule_and_every_rule_a_method() {
-        let mut all = methods(vault_proto::FILE_DESCRIPTOR_SET);
-        all.extend(methods(tonic_health::pb::FILE_DESCRIPTOR_SET));
-        all.extend(methods(tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET));
-        assert!(all.len() > 20, "the walk found the methods");
-        for (method, streams) in &all {
-            let rule = find(method).unwrap_or_else(|| panic!("{method} has no rule"));
-            assert_eq!(rule.shape == Shape::Stream, *streams, "{method}");
-        }
-        for rule in TABLE {
-            let known = all.iter().any(|(method, _)| method == rule.method);
-            assert!(known, "{}", rule.method);
-        }
-    }
-
-    #[test]
-    fn whoever_is_let_in_for_a_while_makes_nothing_that_lasts() {
-        for method in [
-            "Tokens/Create",
-            "Logins/Decide",
-            "Logins/Authorize",
-            "Pairing/Create",
-            "Pairing/AddHost",
-            "Keys/Export",
-            "Keys/Move",
-            "Auth/Configure",
-        ] {
-            let rule = find(&format!("/vault.v1.{method}")).expect(method);
-            assert!(!rule.principals.contains(&Open), "{method}");
-        }
-    }
-
-    #[test]
-    fn what_is_not_in_the_table_is_not_found() {
-        assert!(find("/vault.v1.Documents/Get").is_some());
-        for method in [
-            "/vault.v1.Documents/Steal",
-            "/vault.v1.Documents/Get/",
-            "/VAULT.v1.Documents/Get",
-            "",
-        ] {
-            assert!(find(method).is_none(), "{method}");
-        }
-    }
-}
+mod tests;

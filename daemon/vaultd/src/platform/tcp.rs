@@ -2,28 +2,31 @@
 
 use std::net::SocketAddr;
 
-/// The user whose socket is bound to `remote` and connected to `local`; none where that cannot be
-/// proven: another machine's, closed meanwhile, or a platform that does not tell.
+/// The user whose socket is bound to `remote` and connected to `local`, as the process `server` sees
+/// it; none where that cannot be proven: another machine's, closed meanwhile, or a platform that does
+/// not tell.
 ///
-/// Both ends must match: a port alone may have been used again by another user's process since.
+/// The table is that of the server, the gateway: this daemon may well have no network at all. Both
+/// ends must match: a port alone may have been used again by another user's process since.
 #[cfg(target_os = "linux")]
-pub fn tcp_owner(remote: SocketAddr, local: SocketAddr) -> Option<u32> {
+pub fn tcp_owner(server: i32, remote: SocketAddr, local: SocketAddr) -> Option<u32> {
     // The kernel writes these files while sockets come and go, and may skip a line: a second look
     // costs less than a user who is let in only sometimes.
     (0..2).find_map(|_| {
-        ["/proc/net/tcp", "/proc/net/tcp6"]
-            .into_iter()
-            .find_map(|path| table::owner(&std::fs::read_to_string(path).ok()?, remote, local))
+        ["tcp", "tcp6"].into_iter().find_map(|name| {
+            let path = format!("/proc/{server}/net/{name}");
+            table::owner(&std::fs::read_to_string(path).ok()?, remote, local)
+        })
     })
 }
 
 /// Nothing is proven here.
 #[cfg(not(target_os = "linux"))]
-pub fn tcp_owner(_remote: SocketAddr, _local: SocketAddr) -> Option<u32> {
+pub fn tcp_owner(_server: i32, _remote: SocketAddr, _local: SocketAddr) -> Option<u32> {
     None
 }
 
-/// The form of `/proc/net/tcp` and `tcp6` (`proc_pid_net(5)`).
+/// The form of `/proc/PID/net/tcp` and `tcp6` (`proc_pid_net(5)`).
 #[cfg(target_os = "linux")]
 mod table {
     use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -146,17 +149,24 @@ mod tests {
             let gateway = listener.local_addr().expect("bound");
             let stream = TcpStream::connect(gateway).expect("connected");
             let client = stream.local_addr().expect("connected");
-            assert_eq!(tcp_owner(client, gateway), crate::platform::user_id());
+            let own = i32::try_from(std::process::id()).expect("a process");
+            let owner = |client, gateway| tcp_owner(own, client, gateway);
+            assert_eq!(owner(client, gateway), crate::platform::user_id());
+            assert_eq!(
+                tcp_owner(i32::MAX, client, gateway),
+                None,
+                "no such process"
+            );
 
             let mut other = gateway;
             other.set_port(gateway.port().wrapping_add(1));
-            assert_eq!(tcp_owner(client, other), None, "another end");
+            assert_eq!(owner(client, other), None, "another end");
             let mut free = client;
             free.set_port(1);
-            assert_eq!(tcp_owner(free, gateway), None, "nobody's port");
+            assert_eq!(owner(free, gateway), None, "nobody's port");
             let mut proxied = client;
             proxied.set_port(0);
-            assert_eq!(tcp_owner(proxied, gateway), None, "a hop behind a proxy");
+            assert_eq!(owner(proxied, gateway), None, "a hop behind a proxy");
         }
     }
 }

@@ -1,13 +1,18 @@
 //! Unix: process hardening, and a folder for the socket that nobody else can touch.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
     io,
+    os::fd::OwnedFd,
     os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::Path,
 };
 
-use rustix::process::{Resource, Rlimit};
+use rustix::{
+    io::Errno,
+    net::{AddressFamily, SocketAddrUnix, SocketType},
+    process::{Resource, Rlimit},
+};
 
 use super::Hardening;
 
@@ -84,8 +89,26 @@ pub fn private_folder(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Locks the path of a socket, in a folder of this user, by a file beside it: whoever holds that may
+/// put a socket there.
+pub fn lock_name(path: &Path) -> Result<Option<File>, TryLockError> {
+    if let Some(folder) = path.parent() {
+        private_folder(folder).map_err(TryLockError::Error)?;
+    }
+    let mut lock_path = path.as_os_str().to_owned();
+    lock_path.push(".lock");
+    let lock = open_lock_file(Path::new(&lock_path)).map_err(TryLockError::Error)?;
+    lock.try_lock()?;
+    Ok(Some(lock))
+}
+
+/// A name that was locked is free.
+pub fn is_name_taken(_: &io::Error) -> bool {
+    false
+}
+
 /// Opens the file whose lock guards a socket's path. A link in its place is refused.
-pub fn open_lock_file(path: &Path) -> io::Result<File> {
+fn open_lock_file(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .read(true)
         .write(true)
@@ -94,6 +117,45 @@ pub fn open_lock_file(path: &Path) -> io::Result<File> {
         .mode(0o600)
         .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
         .open(path)
+}
+
+/// Whether somebody listens on the socket at `path`. Waits for nobody: of a queue that is full, too,
+/// somebody is in charge.
+pub fn is_served(path: &Path) -> bool {
+    let connected = || {
+        let address = SocketAddrUnix::new(path)?;
+        let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
+        rustix::io::ioctl_fionbio(&socket, true)?;
+        rustix::net::connect(&socket, &address)
+    };
+    matches!(connected(), Ok(()) | Err(Errno::AGAIN | Errno::INPROGRESS))
+}
+
+/// Whether a socket waits for connections.
+#[cfg(not(target_os = "macos"))]
+pub fn listens(socket: &OwnedFd) -> rustix::io::Result<bool> {
+    rustix::net::sockopt::socket_acceptconn(socket)
+}
+
+/// macOS does not tell; where it is a connection, accepting from it fails.
+#[cfg(target_os = "macos")]
+pub fn listens(_socket: &OwnedFd) -> rustix::io::Result<bool> {
+    Ok(true)
+}
+
+/// Makes sure that `path` is a socket of this user which nobody else can connect to.
+pub fn check_socket(path: &Path) -> io::Result<()> {
+    let found = fs::symlink_metadata(path)?;
+    let shown = path.display();
+    if !found.file_type().is_socket() || Some(found.uid()) != user_id() {
+        return Err(refused(format!("{shown} is no socket of this user")));
+    }
+    if found.mode() & 0o077 != 0 {
+        return Err(refused(format!(
+            "{shown} is open to others: SocketMode=0600 keeps them out"
+        )));
+    }
+    Ok(())
 }
 
 /// Removes a socket that no daemon serves any more; the caller holds its lock. Anything else at

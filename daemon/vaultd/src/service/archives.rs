@@ -74,6 +74,11 @@ fn refuse(keeper: &Keeper, error: &ArchiveError) -> Status {
         ArchiveError::Conflict { store, .. } => {
             refusal(Reason::AlreadyExists, text, &[("store", store)])
         }
+        ArchiveError::Differing { count, .. } => refusal(
+            Reason::RevisionConflict,
+            text,
+            &[("count", &count.to_string())],
+        ),
         ArchiveError::Stopped => refusal(Reason::ShuttingDown, text, &[]),
         ArchiveError::Store(error) => keeper.refusal_of(error),
         ArchiveError::Io(..) => refusal(Reason::StorageFailed, text, &[("operation", "archive")]),

@@ -21,7 +21,7 @@ use vault_proto::v1::{
 pub(super) use self::scopes::{from_wire, to_wire};
 use super::{Services, caller, convert, out_of_turn};
 use crate::{
-    audit::{Audit as _, Event, Journal},
+    audit::{Auditor, Ended, Event},
     auth_error::auth_error,
     keeper::Keeper,
     principal::{Judged, Principal, PrincipalKind},
@@ -35,13 +35,16 @@ const MOST_EVENTS: usize = 1000;
 #[derive(Clone)]
 pub struct AuthServices {
     services: Services,
-    journal: Arc<Journal>,
 }
 
 impl AuthServices {
-    /// Services of the vault that `services` are of, whose events go to `journal`.
-    pub fn new(services: Services, journal: Arc<Journal>) -> Self {
-        Self { services, journal }
+    /// Services of the vault that `services` are of.
+    pub fn new(services: Services) -> Self {
+        Self { services }
+    }
+
+    fn audit(&self) -> &Auditor {
+        self.services.keeper.audit()
     }
 
     /// Runs `work` on the tables, on a thread that may block.
@@ -56,9 +59,33 @@ impl AuthServices {
         self.services.run(on_tables).await
     }
 
-    /// Records that something was granted.
-    pub(super) fn granted(&self, action: &'static str, caller: &Principal, detail: &str) {
-        self.journal.record(action, Some(caller), true, detail);
+    /// Records that something was granted: durably, before it is handed out.
+    pub(super) async fn granted(
+        &self,
+        action: &'static str,
+        caller: &Principal,
+        detail: &str,
+    ) -> Result<(), Status> {
+        let call = self.audit().call(action, Some(caller)).with(detail);
+        self.audit().admitted(&call, caller);
+        let recorded = self.audit().end(&call, &Ended::Done).await;
+        recorded.map_err(|status| *status)
+    }
+
+    /// Whether what is about to be granted could be recorded: nothing changes while it could not.
+    pub(super) async fn recordable(
+        &self,
+        action: &'static str,
+        caller: &Principal,
+    ) -> Result<(), Status> {
+        let call = self.audit().call(action, Some(caller));
+        self.audit().ready(&call).await.map_err(|status| *status)
+    }
+
+    /// Records that something was refused.
+    fn refused(&self, action: &'static str, caller: &Principal, status: &Status) {
+        let call = self.audit().call(action, Some(caller));
+        self.audit().refused(&call, Some(caller), Some(status));
     }
 
     /// Runs `work` as [`Self::run`] does, and what came of it goes into the record as `action`.
@@ -68,13 +95,14 @@ impl AuthServices {
         caller: &Principal,
         work: impl FnOnce(&AuthTables) -> AuthResult<(T, String)> + Send + 'static,
     ) -> Result<T, Status> {
+        self.recordable(action, caller).await?;
         match self.run(work).await {
             Ok((done, detail)) => {
-                self.journal.record(action, Some(caller), true, &detail);
+                self.granted(action, caller, &detail).await?;
                 Ok(done)
             }
             Err(status) => {
-                self.journal.record(action, Some(caller), false, "");
+                self.refused(action, caller, &status);
                 Err(status)
             }
         }
@@ -132,7 +160,7 @@ impl Auth for AuthService {
         let challenge = match self.0.run(work).await {
             Ok(challenge) => challenge,
             Err(status) => {
-                self.0.journal.record("pairing", Some(&caller), false, "");
+                self.0.refused("pairing", &caller, &status);
                 return Err(status);
             }
         };
@@ -275,7 +303,7 @@ impl Auth for AuthService {
             Ok(limit) => limit.min(MOST_EVENTS),
             Err(_) => MOST_EVENTS,
         };
-        let events = self.0.journal.newest(limit).into_iter();
+        let events = self.0.audit().newest(limit).into_iter();
         Ok(Response::new(AuthActivityResponse {
             events: events.map(describe_event).collect(),
         }))
@@ -292,7 +320,7 @@ fn describe_event(event: Event) -> ActivityEvent {
         admitted: event.admitted,
         principal: kind.into(),
         who: event.who,
-        from: event.from,
+        address: event.from,
         detail: event.detail,
     }
 }

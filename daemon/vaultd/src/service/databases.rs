@@ -15,7 +15,7 @@ mod transaction;
 mod turns;
 mod values;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status, Streaming};
@@ -44,7 +44,7 @@ use self::{
     turns::{Turn, Turns},
 };
 use super::{Services, archives::Exporting, caller, convert, stores, vault::secret};
-use crate::{config::Limits, keeper::Keeper};
+use crate::keeper::Keeper;
 
 /// The `Databases` service.
 #[derive(Clone)]
@@ -55,10 +55,8 @@ pub struct DatabasesService {
     statements: Arc<Semaphore>,
     /// Transactions at once: each has a thread of its own.
     transactions: Arc<Semaphore>,
-    statement_time: Duration,
-    /// From the start of a streamed answer or an import to its end.
-    query_time: Duration,
-    transaction_time: Duration,
+    /// How many statements and transactions there may be.
+    most: (usize, usize),
 }
 
 /// A place to work at a database, for as long as this is held.
@@ -105,16 +103,26 @@ fn executed(executed: Executed) -> ExecuteResponse {
 
 impl DatabasesService {
     /// The service with its own bounds.
-    pub fn new(services: Services, limits: &Limits) -> Self {
+    pub fn new(services: Services) -> Self {
+        let limits = services.limits.now();
         Self {
             services,
             turns: Arc::default(),
             statements: Arc::new(Semaphore::new(limits.statements)),
             transactions: Arc::new(Semaphore::new(limits.transactions)),
-            statement_time: Duration::from_secs(limits.statement_seconds),
-            query_time: Duration::from_secs(limits.query_seconds),
-            transaction_time: Duration::from_secs(limits.transaction_seconds),
+            most: (limits.statements, limits.transactions),
         }
+    }
+
+    /// Transactions that clients lead now, and other statements.
+    pub fn in_progress(&self) -> (u64, u64) {
+        let taken = |of: &Semaphore, most: usize| most.saturating_sub(of.available_permits());
+        let (statements, transactions) = self.most;
+        let transactions = taken(&self.transactions, transactions);
+        (
+            transactions as u64,
+            taken(&self.statements, statements) as u64,
+        )
     }
 
     /// Waits for a place at a database.
@@ -142,7 +150,8 @@ impl DatabasesService {
         timeout_ms: u32,
         work: impl FnOnce(&Database, &Call) -> StoreResult<T> + Send + 'static,
     ) -> Result<T, Status> {
-        let allowance = Allowance::new(timeout_ms, self.statement_time, LONGEST_STATEMENT)?;
+        let time = self.services.limits.now().statement();
+        let allowance = Allowance::new(timeout_ms, time, LONGEST_STATEMENT)?;
         let place = self.place(database, side, &allowance).await?;
         let call = allowance.in_all();
         let _stop = StopGuard(Arc::clone(&call.stop));

@@ -87,8 +87,8 @@ fn describe(record: &rotation::RotationRecord) -> Rotation {
         depth: depth.into(),
         back: record.back,
         paused: record.paused,
-        from: record.from.to_string(),
-        to: record.to.to_string(),
+        old_fingerprint: record.from.to_string(),
+        new_fingerprint: record.to.to_string(),
         awaits_credential: record.handed_out && record.state == rotation::RotationState::Staged,
         ..Rotation::default()
     }

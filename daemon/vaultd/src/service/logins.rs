@@ -110,6 +110,7 @@ impl Logins for LoginsService {
         let Some(grant) = request.into_inner().grant else {
             return Err(out_of_turn("a login is traded for by a code"));
         };
+        self.0.recordable("login", &caller).await?;
         let exchanged = self.0.run(move |auth| {
             auth.exchange_login(&match &grant {
                 Grant::DeviceCode(device_code) => Exchange::Device { device_code },
@@ -125,7 +126,7 @@ impl Logins for LoginsService {
             })
         });
         let (token, secret) = exchanged.await?;
-        self.0.granted("login", &caller, &token.label);
+        self.0.granted("login", &caller, &token.label).await?;
         Ok(Response::new(ExchangeLoginResponse {
             token: Some(tokens::describe(token)),
             secret: secret.0.to_string(),

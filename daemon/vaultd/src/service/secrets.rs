@@ -1,7 +1,5 @@
 //! Secrets RPCs.
 
-use std::sync::Arc;
-
 use tonic::{Request, Response, Status};
 use vault_crypto::{SecretBytes, SecretName};
 use vault_proto::v1::{
@@ -15,21 +13,11 @@ use vault_store::{
 };
 
 use super::{Services, convert};
-use crate::{audit::Audit, error::refusal, principal::Principal};
+use crate::error::refusal;
 
 /// The `Secrets` service.
 #[derive(Clone)]
-pub struct SecretsService {
-    services: Services,
-    audit: Arc<dyn Audit>,
-}
-
-impl SecretsService {
-    /// A service that tells `audit` of every value that is asked for.
-    pub fn new(services: Services, audit: Arc<dyn Audit>) -> Self {
-        Self { services, audit }
-    }
-}
+pub struct SecretsService(pub Services);
 
 fn parse(name: &str) -> Result<SecretName, Status> {
     SecretName::parse(name).map_err(|error| refusal(Reason::InvalidId, error.to_string(), &[]))
@@ -62,7 +50,7 @@ impl Secrets for SecretsService {
             create: request.create,
         };
         let set = self
-            .services
+            .0
             .with_vault(move |vault| vault.secrets_or_create()?.set(&new));
         Ok(Response::new(SetSecretResponse {
             secret: Some(describe(set.await?)),
@@ -73,19 +61,12 @@ impl Secrets for SecretsService {
         &self,
         request: Request<GetSecretRequest>,
     ) -> Result<Response<GetSecretResponse>, Status> {
-        let principal = request.extensions().get::<Principal>().cloned();
         let name = parse(&request.into_inner().name)?;
-        let wanted = name.clone();
-        let read = self
-            .services
-            .with_vault(move |vault| match vault.secrets()? {
-                Some(secrets) => secrets.get(&name),
-                None => Err(StoreError::NoSuchSecret(name.to_string())),
-            });
-        let read = read.await;
-        self.audit
-            .record_secret(&wanted, principal.as_ref(), read.is_ok());
-        let (info, value) = read?;
+        let read = self.0.with_vault(move |vault| match vault.secrets()? {
+            Some(secrets) => secrets.get(&name),
+            None => Err(StoreError::NoSuchSecret(name.to_string())),
+        });
+        let (info, value) = read.await?;
         Ok(Response::new(GetSecretResponse {
             secret: Some(describe(info)),
             value: value.expose().to_vec(),
@@ -97,7 +78,7 @@ impl Secrets for SecretsService {
         request: Request<ListSecretsRequest>,
     ) -> Result<Response<ListSecretsResponse>, Status> {
         let prefix = request.into_inner().prefix;
-        let listed = self.services.with_vault(move |vault| {
+        let listed = self.0.with_vault(move |vault| {
             let Some(secrets) = vault.secrets()? else {
                 return Ok((Vec::new(), Vec::new()));
             };
@@ -120,12 +101,10 @@ impl Secrets for SecretsService {
         request: Request<DeleteSecretRequest>,
     ) -> Result<Response<DeleteSecretResponse>, Status> {
         let name = parse(&request.into_inner().name)?;
-        let deleted = self
-            .services
-            .with_vault(move |vault| match vault.secrets()? {
-                Some(secrets) => secrets.delete(&name),
-                None => Err(StoreError::NoSuchSecret(name.to_string())),
-            });
+        let deleted = self.0.with_vault(move |vault| match vault.secrets()? {
+            Some(secrets) => secrets.delete(&name),
+            None => Err(StoreError::NoSuchSecret(name.to_string())),
+        });
         deleted.await?;
         Ok(Response::new(DeleteSecretResponse {}))
     }

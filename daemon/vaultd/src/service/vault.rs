@@ -6,12 +6,12 @@ use tonic::{Request, Response, Status};
 use vault_crypto::SecretBytes;
 use vault_keyring::BackendKind;
 use vault_proto::v1::{
-    DoctorRequest, DoctorResponse, Finding, InitRequest, InitResponse, KeyState, LockRequest,
-    LockResponse, Reason, StatusRequest, StatusResponse, UnlockRequest, UnlockResponse,
-    vault_server::Vault,
+    DoctorRequest, DoctorResponse, InitRequest, InitResponse, KeyState, LockRequest, LockResponse,
+    MoveInRequest, MoveInResponse, Reason, StatusRequest, StatusResponse, UnlockRequest,
+    UnlockResponse, vault_server::Vault,
 };
 
-use super::{Services, convert};
+use super::{Answer, Services, convert, doctor, locations, moving_in};
 use crate::{error::refusal, key_state::Closed, platform::Hardening};
 
 /// What the daemon is.
@@ -68,10 +68,13 @@ impl Vault for VaultService {
                 started: Some(convert::timestamp(info.started_ms)),
                 ephemeral: info.ephemeral,
                 non_dumpable: info.hardening.non_dumpable,
+                audit_problem: keeper.audit().problem().unwrap_or_default(),
                 ..StatusResponse::default()
             };
+            let mut locations = locations::describe(keeper, &response.keyring_backend);
             match status.vault {
                 Ok(vault) => {
+                    locations.set_secrets(convert::secret_place(vault.secret_place()));
                     response.set_key_state(KeyState::Open);
                     response.key_fingerprint = vault.fingerprint().to_string();
                     response.set_secret_place(convert::secret_place(vault.secret_place()));
@@ -89,6 +92,7 @@ impl Vault for VaultService {
                     response.remedies = remedies;
                 }
             }
+            response.storage_locations = Some(locations);
             Ok(response)
         });
         response.await.map(Response::new)
@@ -141,17 +145,20 @@ impl Vault for VaultService {
         &self,
         request: Request<DoctorRequest>,
     ) -> Result<Response<DoctorResponse>, Status> {
-        let fix = request.into_inner().fix;
-        let findings = self.services.run(move |keeper| Ok(keeper.doctor(fix)));
-        let findings = findings.await?.into_iter().map(|found| Finding {
-            severity: found.severity.into(),
-            name: found.name.to_owned(),
-            explanation: found.explanation,
-            remedies: found.remedies,
-            fixed: found.fixed,
-        });
-        Ok(Response::new(DoctorResponse {
-            findings: findings.collect(),
-        }))
+        let fix = doctor::fix(&request.into_inner())?;
+        let examined = self
+            .services
+            .run(move |keeper| Ok(doctor::examine(keeper, &fix)));
+        examined.await.map(Response::new)
+    }
+
+    type MoveInStream = Answer<MoveInResponse>;
+
+    async fn move_in(
+        &self,
+        request: Request<MoveInRequest>,
+    ) -> Result<Response<Self::MoveInStream>, Status> {
+        let answer = moving_in::begin(&self.services, request.into_inner());
+        Ok(Response::new(answer))
     }
 }

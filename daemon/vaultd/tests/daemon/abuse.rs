@@ -1,5 +1,11 @@
 //! Peers that send too much, too slowly or nothing at all.
 
+mod idle;
+mod malformed;
+mod pings;
+mod resets;
+mod slow;
+
 use std::{
     io::{Read as _, Write as _},
     os::unix::net::UnixStream,

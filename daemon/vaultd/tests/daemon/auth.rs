@@ -7,10 +7,11 @@ mod strict;
 mod tokens;
 mod web;
 
+pub(crate) use rollback::{put_back, stores};
 use vault_client::{Client, NewDocument, StoreOptions};
 
 /// A vault with a document `a` in each of these stores.
-async fn with_stores(client: &Client, stores: &[&str]) {
+pub(crate) async fn with_stores(client: &Client, stores: &[&str]) {
     for store in stores {
         let options = StoreOptions::default();
         client.create_store(store, &options).await.expect("created");

@@ -239,7 +239,7 @@ async fn each_copy_of_the_salt_mends_the_other() {
         "{}",
         status.salt_problem
     );
-    let mismatch = finding(&client, "salt-mismatch").await;
+    let mismatch = finding(&client, "salt_mismatch").await;
     assert_advises(&mismatch, "vaultctl key derive");
     assert_advises(&mismatch, "vaultctl key rotate --random");
     assert_all_answer(&client).await;

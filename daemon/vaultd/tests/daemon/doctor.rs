@@ -2,18 +2,23 @@
 //! works. In every one of them, whoever asks is answered.
 
 mod damage;
+mod locations;
+mod moving_in;
+mod scenarios;
 
 use std::fs;
 
-use vault_client::{Client, Error, KeyState, NextKey, OpenWith, RotationDepth, SealFor, Severity};
+use vault_client::{
+    Client, Error, KeyState, Mend, NextKey, OpenWith, RotationDepth, SealFor, Severity,
+};
 
 use crate::support::{
     Daemon, Home,
     keyring::Session,
     reason, soon, until,
     vault::{
-        KEY_FILE, PASSPHRASE, amid, assert_advises, assert_filled, ended, fill, finding, found,
-        outcome, rotated, settled,
+        KEY_FILE, PASSPHRASE, amid, assert_advises, assert_filled, ended, fill, finding, findings,
+        found, mended, outcome, rotated, settled,
     },
 };
 
@@ -35,7 +40,7 @@ pub(crate) async fn assert_all_answer(client: &Client) {
     let calls = async {
         assert_answered("status", client.status().await);
         assert_answered("key status", client.key_status().await);
-        assert_answered("doctor", client.doctor(false).await);
+        assert_answered("doctor", client.doctor(Mend::Nothing).await);
         assert_answered("key loss", client.key_loss().await);
         assert_answered("reset", client.reset_key(&"0".repeat(32)).await);
         let opened = OpenWith::Passphrase(PASSPHRASE);
@@ -86,9 +91,9 @@ async fn import_after_restart(home: &Home, root: &str, daemon: Daemon, export: &
 
 pub(crate) async fn assert_healthy(client: &Client) {
     assert_filled(client, DOCUMENTS).await;
-    let findings = client.doctor(false).await.expect("served");
+    let findings = findings(client).await;
     assert_eq!(findings.len(), 1, "{findings:?}");
-    assert_eq!(findings[0].name, "healthy");
+    assert_eq!(findings[0].reason_code, "healthy");
     assert_eq!(findings[0].severity, Severity::Ok);
 }
 
@@ -102,8 +107,8 @@ async fn a_key_that_is_missing_or_wrong_is_imported() {
     let file = home.path("root").join(KEY_FILE);
     fs::remove_file(&file).expect("removed");
     let (daemon, client) = start(&home, "root", KeyState::KeyMissing).await;
-    assert_eq!(found(&client).await, ["key-missing"]);
-    let missing = finding(&client, "key-missing").await;
+    assert_eq!(found(&client).await, ["key_missing"]);
+    let missing = finding(&client, "key_missing").await;
     assert_eq!(missing.severity, Severity::Error);
     assert_advises(&missing, "vaultctl key import");
     assert_advises(&missing, "vaultctl key derive");
@@ -116,8 +121,8 @@ async fn a_key_that_is_missing_or_wrong_is_imported() {
     let unlocked = client.unlock(Some(PASSPHRASE)).await;
     assert_eq!(reason(unlocked), "WRONG_KEY");
     assert_eq!(settled(&client).await, KeyState::WrongKey);
-    assert_eq!(found(&client).await, ["wrong-key"]);
-    let wrong = finding(&client, "wrong-key").await;
+    assert_eq!(found(&client).await, ["wrong_key"]);
+    let wrong = finding(&client, "wrong_key").await;
     assert_eq!(wrong.severity, Severity::Error);
     assert_advises(&wrong, "vaultctl key import");
     assert_all_answer(&client).await;
@@ -135,15 +140,15 @@ async fn a_locked_vault_and_a_locked_file_are_unlocked() {
     assert_eq!(locked.severity, Severity::Note);
     assert_advises(&locked, "vaultctl unlock");
     assert_all_answer(&client).await;
-    client.doctor(true).await.expect("served");
+    mended(&client).await;
     assert_eq!(settled(&client).await, KeyState::Locked, "on purpose");
     client.unlock(Some(PASSPHRASE)).await.expect("unlocked");
     assert_healthy(&client).await;
 
     daemon.kill();
     let (_daemon, client) = start(&home, "root", KeyState::KeyringLocked).await;
-    assert_eq!(found(&client).await, ["keyring-locked"]);
-    let locked = finding(&client, "keyring-locked").await;
+    assert_eq!(found(&client).await, ["keyring_locked"]);
+    let locked = finding(&client, "keyring_locked").await;
     assert_eq!(locked.severity, Severity::Error);
     assert_advises(&locked, "vaultctl unlock");
     assert_all_answer(&client).await;
@@ -164,8 +169,8 @@ async fn a_keyring_that_is_locked_or_gone_comes_back() {
     daemon.kill();
     session.lock_keyring();
     let (mut daemon, client) = start(&session.home, "root", KeyState::KeyringLocked).await;
-    assert_eq!(found(&client).await, ["keyring-locked"]);
-    let locked = finding(&client, "keyring-locked").await;
+    assert_eq!(found(&client).await, ["keyring_locked"]);
+    let locked = finding(&client, "keyring_locked").await;
     assert_advises(&locked, "unlock the desktop's keyring");
     session.unlock_keyring();
     client.unlock(None).await.expect("unlocked");
@@ -174,8 +179,8 @@ async fn a_keyring_that_is_locked_or_gone_comes_back() {
     daemon.kill();
     session.end_keyring();
     let (mut daemon, client) = start(&session.home, "root", KeyState::KeyringUnavailable).await;
-    assert_eq!(found(&client).await, ["keyring-unavailable"]);
-    let gone = finding(&client, "keyring-unavailable").await;
+    assert_eq!(found(&client).await, ["keyring_unavailable"]);
+    let gone = finding(&client, "keyring_unavailable").await;
     assert_eq!(gone.severity, Severity::Error);
     assert_advises(&gone, "start a Secret Service keyring");
     assert_advises(&gone, "vaultd --keyring passphrase");
@@ -219,9 +224,17 @@ async fn a_rotation_that_a_keyring_stopped_goes_on() {
     let rotation = status.rotation.expect("half done");
     assert!(!rotation.running && !rotation.paused && !rotation.error.is_empty());
     // Nor can anybody say what the keyring holds of secrets.
-    let unchecked = "secrets-unchecked";
-    assert_eq!(found(&client).await, ["rotation-half-done", unchecked]);
-    let half = finding(&client, "rotation-half-done").await;
+    assert_eq!(
+        found(&client).await,
+        [
+            "keyring_unavailable",
+            "rotation_half_done",
+            "secrets_unchecked"
+        ]
+    );
+    let silent = finding(&client, "keyring_unavailable").await;
+    assert_eq!(silent.severity, Severity::Warning, "the vault is open");
+    let half = finding(&client, "rotation_half_done").await;
     assert_eq!(half.severity, Severity::Warning);
     assert_advises(&half, "vaultctl key rotate --resume");
     assert_filled(&client, 400).await;
@@ -244,11 +257,11 @@ async fn a_rotation_that_a_keyring_stopped_goes_on() {
     assert_eq!(reason(stopped), "KEYRING_UNAVAILABLE");
     session.start_locked_keyring();
     session.unlock_keyring();
-    let fixed = client.doctor(true).await.expect("served");
+    let fixed = mended(&client).await;
     assert!(
         fixed
             .iter()
-            .any(|finding| finding.name == "rotation-half-done" && finding.fixed)
+            .any(|finding| finding.reason_code == "rotation_half_done" && finding.fixed)
     );
     rotated(&client).await;
     assert_eq!(found(&client).await, ["healthy"]);

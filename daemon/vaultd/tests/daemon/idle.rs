@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use vault_client::{Client, KeyState, NextKey, RotationDepth};
+use vault_client::{Client, KeyState, Mend, NextKey, RotationDepth};
 
 use crate::support::{
     Daemon, Home, reason, soon, until,
@@ -29,7 +29,8 @@ async fn an_unused_vault_locks_itself_whoever_looks_at_it() {
     let mut looks = 0;
     until("it locked itself", async || {
         client.key_status().await.expect("served");
-        client.doctor(false).await.expect("served");
+        client.doctor(Mend::Nothing).await.expect("served");
+        client.stats().await.expect("served");
         is_locked(&client).await
     })
     .await;

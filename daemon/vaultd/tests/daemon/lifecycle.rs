@@ -5,9 +5,12 @@ use std::time::{Duration, Instant};
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
-use tonic_reflection::pb::v1::{
-    ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
-    server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+use tonic_reflection::pb::{
+    v1::{
+        ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+        server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+    },
+    v1alpha,
 };
 use vault_client::{NewDocument, StoreOptions};
 
@@ -134,6 +137,31 @@ async fn reflection_lists_every_service() {
 }
 
 #[tokio::test]
+async fn tools_that_ask_by_the_older_name_learn_what_a_failure_carries() {
+    use v1alpha::{
+        server_reflection_client::ServerReflectionClient,
+        server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+    };
+    let home = Home::new();
+    let daemon = home.ephemeral("root");
+    let mut reflection = ServerReflectionClient::new(daemon.channel().await);
+    let symbol = "google.rpc.ErrorInfo".to_owned();
+    let request = v1alpha::ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(MessageRequest::FileContainingSymbol(symbol)),
+    };
+    let stream = reflection
+        .server_reflection_info(tokio_stream::iter([request]))
+        .await;
+    let mut answers = stream.expect("served").into_inner();
+    let answer = answers.message().await.expect("an answer").expect("one");
+    let Some(MessageResponse::FileDescriptorResponse(found)) = answer.message_response else {
+        panic!("no descriptor: {:?}", answer.message_response);
+    };
+    assert!(!found.file_descriptor_proto.is_empty());
+}
+
+#[tokio::test]
 async fn a_method_that_is_not_in_the_table_is_refused() {
     let home = Home::new();
     let daemon = home.ephemeral("root");
@@ -149,7 +177,7 @@ async fn a_method_that_is_not_in_the_table_is_refused() {
         let vault_client::Error::Refused(refusal) = error else {
             panic!("{error}")
         };
-        assert_eq!(refusal.reason, "PERMISSION_DENIED", "{method}");
+        assert_eq!(refusal.reason, "UNKNOWN_METHOD", "{method}");
         assert_eq!(refusal.metadata["method"], method);
     }
     let log = daemon.log();

@@ -4,6 +4,7 @@
 
 mod abuse;
 mod attachments;
+mod audit;
 mod auth;
 mod blobs;
 mod connections;
@@ -27,6 +28,8 @@ mod recovery;
 mod rotation;
 mod rotation_stops;
 mod secrets;
+mod service_manager;
 mod socket;
+mod stats;
 mod stores;
 mod support;

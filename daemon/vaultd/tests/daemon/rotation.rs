@@ -10,7 +10,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use vault_client::{Client, NewDocument, NextKey, RotationDepth, RotationState, SealFor};
+use vault_client::{
+    Client, NewDocument, NextKey, RotationDepth, RotationProgress, RotationState, SealFor,
+};
 
 use crate::support::{
     Home, reason, soon,
@@ -104,6 +106,12 @@ async fn readers_and_writers_go_on_meanwhile() {
     }
 }
 
+/// How many records the audit log has.
+async fn records(client: &Client) -> u64 {
+    let status = client.audit_status().await.expect("served");
+    status.last + 1 - status.first
+}
+
 #[tokio::test]
 async fn progress_arrives_and_the_outcome_comes_last() {
     let home = Home::new();
@@ -117,6 +125,7 @@ async fn progress_arrives_and_the_outcome_comes_last() {
     let export = client.key_status().await.expect("served").last_export;
     assert!(export.expect("noted").opens);
 
+    let recorded = records(&client).await;
     let rotation = client.rotate_key(RotationDepth::Reencrypt, NextKey::AsBefore);
     let (reports, outcome) = ended(rotation.await.expect("begun")).await;
     let outcome = outcome.expect("it ends well");
@@ -128,14 +137,23 @@ async fn progress_arrives_and_the_outcome_comes_last() {
     assert!(status.rotation.is_none());
     let export = status.last_export.expect("noted");
     assert_eq!((export.fingerprint, export.opens), (exported, false));
-    assert_eq!(found(&client).await, ["export-outdated"]);
+    assert_eq!(found(&client).await, ["export_outdated"]);
     assert!(reports.len() > 2, "{reports:?}");
+    // The records of the audit log come after the documents.
+    let all = reports.first().expect("one").objects_total;
+    assert!(
+        (500 + recorded..=500 + records(&client).await).contains(&all),
+        "{all}"
+    );
     for report in &reports {
         assert_eq!(report.state, RotationState::Rewriting);
-        assert_eq!(report.objects_total, 500);
+        assert_eq!(report.objects_total, all);
     }
+    let sealed = |report: &RotationProgress| report.store == STORE && report.objects_done == 500;
+    assert!(reports.iter().any(sealed), "{reports:?}");
+    // Read back, in the end.
     let last = reports.last().expect("one");
-    assert_eq!((last.objects_done, last.store.as_str()), (500, STORE));
+    assert_eq!((last.objects_done, last.store.as_str()), (all, STORE));
     assert_eq!(last.bytes_done, last.bytes_total);
     assert!(
         reports.is_sorted_by_key(|report| (report.objects_done, report.bytes_done)),
@@ -168,7 +186,10 @@ async fn a_second_request_joins_or_is_refused() {
     assert!(rotation.running && !rotation.paused && !rotation.back);
     assert_eq!(rotation.depth, Some(depth));
     assert_eq!(rotation.state, RotationState::Rewriting);
-    assert_eq!(rotation.progress.objects_total, DOCUMENTS as u64);
+    let documents = DOCUMENTS as u64;
+    let most = documents + records(&client).await;
+    let total = rotation.progress.objects_total;
+    assert!((documents..=most).contains(&total), "{total}");
     assert_eq!(found(&client).await, ["rotating"]);
 
     let other = client.rotate_key(RotationDepth::Rewrap, NextKey::AsBefore);

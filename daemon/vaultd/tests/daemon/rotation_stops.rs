@@ -16,7 +16,7 @@ use crate::{
         reason, soon, until,
         vault::{
             KEY_FILE, PASSPHRASE, amid, assert_advises, assert_filled, ended, fill, finding,
-            fingerprint, found, outcome, read, rotated, settled,
+            fingerprint, found, mended, outcome, read, rotated, settled,
         },
     },
 };
@@ -78,12 +78,12 @@ async fn a_pause_lasts_over_restarts_until_it_is_resumed() {
         let again = client.rotate_key(depth, NextKey::AsBefore).await;
         assert_eq!(reason(again.map(drop)), "ROTATION_RUNNING");
     }
-    let found = finding(&client, "rotation-half-done").await;
+    let found = finding(&client, "rotation_half_done").await;
     assert_advises(&found, "vaultctl key rotate --resume");
     assert_advises(&found, "vaultctl key rotate --rollback");
     assert_all_answer(&client).await;
     // Mending is no reason to go on with what a person has stopped.
-    client.doctor(true).await.expect("served");
+    mended(&client).await;
     assert_rests(&under_way(&client).await, true);
     assert_filled(&client, DOCUMENTS).await;
 

@@ -6,7 +6,7 @@ use crate::support::{
     Daemon, Home, files,
     keyring::Session,
     reason,
-    vault::{PASSPHRASE, assert_advises, finding, found},
+    vault::{PASSPHRASE, assert_advises, finding, found, mended},
 };
 
 const VALUE: &[u8] = b"sk-live-nobody-else-is-to-see-this";
@@ -115,7 +115,7 @@ async fn a_locked_keyring_is_told_apart_and_unlocked() {
         listed,
         [("connection:openai".to_owned(), SecretPlace::Keyring, false)]
     );
-    let unchecked = finding(&client, "secrets-unchecked").await;
+    let unchecked = finding(&client, "secrets_unchecked").await;
     assert_advises(&unchecked, "vaultctl unlock");
     session.unlock_keyring();
     assert_eq!(get(&client, "connection:openai").await, VALUE);
@@ -139,14 +139,14 @@ async fn the_doctor_finds_what_only_one_side_knows() {
     );
     let listed = places(&client).await;
     assert_eq!(listed[1], ("a:gone".to_owned(), SecretPlace::Keyring, true));
-    let missing = finding(&client, "secret-value-missing").await;
+    let missing = finding(&client, "secret_value_missing").await;
     assert_advises(&missing, "vaultctl secret set a:gone");
-    let stray = finding(&client, "secret-unlisted").await;
+    let stray = finding(&client, "secret_unlisted").await;
     assert_advises(&stray, "vaultctl secret rm a:stray");
-    let mended = client.doctor(true).await.expect("served");
+    let mended = mended(&client).await;
     let mended = mended
         .into_iter()
-        .find(|found| found.name == "secret-unlisted");
+        .find(|found| found.reason_code == "secret_unlisted");
     assert!(mended.is_some_and(|found| found.fixed));
     assert_eq!(get(&client, "a:stray").await, b"stray");
     client.delete_secret("a:gone").await.expect("deleted");

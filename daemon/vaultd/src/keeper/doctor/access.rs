@@ -4,15 +4,18 @@ use tonic_types::StatusExt as _;
 use vault_proto::v1::{Reason, finding::Severity};
 use vault_store::Vault;
 
-use super::Finding;
-use crate::keeper::Keeper;
+use crate::{
+    doctor::{Code, Finding},
+    keeper::Keeper,
+};
 
 /// Reads them, where the vault has any.
 pub(super) fn look_at(keeper: &Keeper, vault: &Vault, findings: &mut Vec<Finding>) {
     if !vault.has_auth_database() {
         return;
     }
-    let Err(status) = keeper.auth() else {
+    // The call that brought us here had them read, or knows why they could not be.
+    let Some(status) = keeper.auth_problem() else {
         return;
     };
     let details = status.get_error_details();
@@ -20,13 +23,13 @@ pub(super) fn look_at(keeper: &Keeper, vault: &Vault, findings: &mut Vec<Finding
     let text = status.message();
     let rolled_back = reason.and_then(Reason::from_wire_name) == Some(Reason::AuthRolledBack);
     findings.push(if rolled_back {
-        Finding::new(Severity::Error, "access-rolled-back", text).remedy(
+        Finding::new(Severity::Error, Code::AccessRolledBack, text).remedy(
             "run `vaultctl auth accept`: passkeys stay as they are in the copy, sessions and tokens \
              end",
         )
     } else {
         let text = format!("nobody is let in from outside the socket: {text}");
-        Finding::new(Severity::Error, "access-unreadable", text).remedy(
+        Finding::new(Severity::Error, Code::AccessUnreadable, text).remedy(
             "unlock the desktop's keyring, or put the files of the tables back from a copy and run \
              `vaultctl auth accept`",
         )

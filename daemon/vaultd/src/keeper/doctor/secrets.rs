@@ -2,17 +2,32 @@
 
 use vault_crypto::SecretName;
 use vault_proto::v1::finding::Severity;
-use vault_store::{StoreError, Vault, secrets::Inspection};
+use vault_store::{
+    KeySourceError, StoreError, Vault,
+    secrets::{Inspection, SecretPlace},
+};
 
-use super::Finding;
+use crate::doctor::{Code, Finding, Fix};
 
 /// Compares the list of secrets with the places of their values.
-pub(super) fn look_at(vault: &Vault, fix: bool, findings: &mut Vec<Finding>) {
-    let found = match vault.inspect_secrets() {
+///
+/// A keyring that was `silent` just now is not asked once more: that may take its time again.
+pub(super) fn look_at(
+    vault: &Vault,
+    silent: Option<&KeySourceError>,
+    fix: &Fix,
+    findings: &mut Vec<Finding>,
+) {
+    let silent = silent.filter(|_| vault.secret_place() == SecretPlace::Keyring);
+    let inspected = match silent {
+        Some(error) => Err(StoreError::Keyring(error.clone())),
+        None => vault.inspect_secrets(),
+    };
+    let found = match inspected {
         Ok(found) => found,
         Err(StoreError::Keyring(error)) => {
             let text = format!("the values of secrets could not be looked for: {error}");
-            let finding = Finding::new(Severity::Note, "secrets-unchecked", text);
+            let finding = Finding::new(Severity::Note, Code::SecretsUnchecked, text);
             findings.push(finding.remedy("unlock the desktop's keyring, or run `vaultctl unlock`"));
             return;
         }
@@ -20,31 +35,36 @@ pub(super) fn look_at(vault: &Vault, fix: bool, findings: &mut Vec<Finding>) {
         Err(_) => return,
     };
     let nothing_to_mend = found.unlisted.is_empty() && found.left_behind.is_empty();
-    let mended = fix && !nothing_to_mend && mend(vault, &found);
+    let wanted = fix.wants(Code::SecretUnlisted) || fix.wants(Code::SecretLeftBehind);
+    let mended = wanted && !nothing_to_mend && mend(vault, &wanted_of(&found, fix));
     for name in &found.missing {
         findings.push(value_missing(name));
     }
     for name in &found.unlisted {
         let text = format!("the keyring holds a secret `{name}` that is not in the vault's list");
-        let finding = Finding::new(Severity::Warning, "secret-unlisted", text)
-            .remedy("run `vaultctl doctor --fix`: it lists the secret")
-            .remedy(format!("or run `vaultctl secret rm {name}` to remove it"));
-        findings.push(Finding {
-            fixed: mended,
-            ..finding
-        });
+        let finding = Finding::new(Severity::Warning, Code::SecretUnlisted, text)
+            .mended(mended && fix.wants(Code::SecretUnlisted));
+        findings.push(finding.remedy(format!("or run `vaultctl secret rm {name}` to remove it")));
     }
     for name in &found.left_behind {
         let text = format!(
             "the keyring still holds a copy of secret `{name}`, which is sealed in the vault"
         );
-        let finding = Finding::new(Severity::Warning, "secret-left-behind", text)
-            .remedy("run `vaultctl doctor --fix`: it removes the copy");
-        findings.push(Finding {
-            fixed: mended,
-            ..finding
-        });
+        let finding = Finding::new(Severity::Warning, Code::SecretLeftBehind, text);
+        findings.push(finding.mended(mended && fix.wants(Code::SecretLeftBehind)));
     }
+}
+
+/// What of it is to be mended.
+fn wanted_of(found: &Inspection, fix: &Fix) -> Inspection {
+    let mut wanted = found.clone();
+    if !fix.wants(Code::SecretUnlisted) {
+        wanted.unlisted.clear();
+    }
+    if !fix.wants(Code::SecretLeftBehind) {
+        wanted.left_behind.clear();
+    }
+    wanted
 }
 
 fn mend(vault: &Vault, found: &Inspection) -> bool {
@@ -57,7 +77,7 @@ fn mend(vault: &Vault, found: &Inspection) -> bool {
 
 fn value_missing(name: &SecretName) -> Finding {
     let text = format!("secret `{name}` is listed, and its value is gone");
-    Finding::new(Severity::Warning, "secret-value-missing", text)
+    Finding::new(Severity::Warning, Code::SecretValueMissing, text)
         .remedy(format!("run `vaultctl secret set {name}` with the value"))
         .remedy(format!("or run `vaultctl secret rm {name}`"))
 }

@@ -16,6 +16,7 @@ use crate::{
 const PEER: Peer = Peer {
     uid: Some(1000),
     pid: Some(1),
+    process: None,
 };
 
 fn request(host: &str) -> WebRequest {
@@ -257,7 +258,7 @@ fn what_reaches_a_secret_is_recorded_and_needs_more_than_a_store() {
         "Connections/Save",
     ] {
         let rule = rule(method);
-        assert!(rule.audit, "{method}");
+        assert!(rule.recorded.always(), "{method}");
         assert_eq!(rule.scope.permission(), Permission::Admin, "{method}");
         assert!(matches!(rule.reach, Reach::Vault), "{method}");
     }

@@ -146,11 +146,10 @@ impl Uploading {
     /// Tells the client something, who has as long to take it as to send something.
     async fn answer(&self, part: Answered) -> Result<(), Status> {
         let message = UploadBlobResponse { part: Some(part) };
-        let sent = self
-            .answers
-            .send_timeout(Ok(message), self.services.stream_idle);
+        let idle = self.services.stream_idle();
+        let sent = self.answers.send_timeout(Ok(message), idle);
         sent.await.map_err(|_| {
-            let seconds = self.services.stream_idle.as_secs();
+            let seconds = idle.as_secs();
             let text = format!("no message was taken for {seconds} seconds");
             refusal(Reason::TimedOut, text, &[])
         })

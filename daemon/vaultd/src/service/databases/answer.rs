@@ -90,8 +90,11 @@ pub(super) async fn begin<M: Send + 'static>(
     let (sender, mut rest) = mpsc::channel(ANSWER_DEPTH);
     let (end, ended) = oneshot::channel();
     let halt = Halt::new(Arc::clone(&call.stop));
-    let deadline = Deadline::new(&call.stop, Instant::now() + service.query_time);
-    let outlet = Outlet::new(sender, halt, service.services.stream_idle);
+    let deadline = Deadline::new(
+        &call.stop,
+        Instant::now() + service.services.limits.now().query(),
+    );
+    let outlet = Outlet::new(sender, halt, service.services.stream_idle());
     let keeper = Arc::clone(&service.services.keeper);
     tokio::task::spawn_blocking(move || {
         let _deadline = deadline;

@@ -83,7 +83,8 @@ async fn run(
     answers: Sender,
 ) {
     // As a transaction, it keeps a thread for as long as its client takes.
-    let until = Instant::now() + service.transaction_time;
+    let limits = service.services.limits.now();
+    let until = Instant::now() + limits.transaction();
     let place = match turns::take(Arc::clone(&service.transactions), until).await {
         Ok(place) => place,
         Err(status) => {
@@ -97,7 +98,7 @@ async fn run(
         work: LONGEST_STATEMENT,
     };
     let stop = StopGuard(Arc::clone(&call.stop));
-    let deadline = Deadline::new(&call.stop, Instant::now() + service.query_time);
+    let deadline = Deadline::new(&call.stop, Instant::now() + limits.query());
     let halt = Halt::new(Arc::clone(&call.stop));
     let (handing, pieces) = Handing::new();
     let progress = answers.clone();

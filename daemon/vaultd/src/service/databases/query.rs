@@ -24,7 +24,7 @@ pub(super) async fn begin(
     let request = request.into_inner();
     let allowance = Allowance::new(
         request.timeout_ms,
-        service.statement_time,
+        service.services.limits.now().statement(),
         LONGEST_STATEMENT,
     )?;
     let parameters = values::parameters(request.parameters)?;

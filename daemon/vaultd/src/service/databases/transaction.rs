@@ -62,7 +62,7 @@ pub(super) async fn begin(
     };
     let mut allowance = Allowance::new(
         begin.timeout_ms,
-        service.transaction_time,
+        service.services.limits.now().transaction(),
         LONGEST_TRANSACTION,
     )?;
     if let Some(given_up) = given_up {
@@ -126,7 +126,7 @@ impl Leading {
         let stop = StopGuard(Arc::clone(&call.stop));
         let (commands, received) = mpsc::channel(1);
         let halt = Halt::new(Arc::clone(&call.stop));
-        let idle = self.service.services.stream_idle;
+        let idle = self.service.services.stream_idle();
         let worker = Worker {
             call,
             read_only: self.read_only,

@@ -1,9 +1,6 @@
 //! An older copy of the tables, put back in place.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
 use vault_client::{Client, Error};
 use vault_proto::v1::{
@@ -13,7 +10,7 @@ use vault_proto::v1::{
 
 use super::with_stores;
 use crate::support::{
-    Home,
+    self, Home,
     callers::{Loopback, Sent, create_token, get, scope, whoami},
     files,
     keyring::Session,
@@ -21,19 +18,13 @@ use crate::support::{
 };
 
 /// Every file of a data root's stores.
-fn stores(home: &Home) -> Vec<(PathBuf, Vec<u8>)> {
+pub(crate) fn stores(home: &Home) -> Vec<(PathBuf, Vec<u8>)> {
     files(&home.path("root/stores"))
 }
 
-/// Puts an older state of those files back, and nothing else in its place.
-fn put_back(before: &[(PathBuf, Vec<u8>)], home: &Home) {
-    for (path, _) in stores(home) {
-        fs::remove_file(path).expect("removed");
-    }
-    for (path, content) in before {
-        fs::create_dir_all(path.parent().unwrap_or(Path::new("/"))).expect("a folder");
-        fs::write(path, content).expect("written");
-    }
+/// Puts an older state of those files back.
+pub(crate) fn put_back(before: &[(PathBuf, Vec<u8>)], home: &Home) {
+    support::put_back(&home.path("root/stores"), before);
 }
 
 async fn open(client: &Client) {

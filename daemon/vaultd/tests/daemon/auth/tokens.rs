@@ -326,7 +326,7 @@ async fn the_record_tells_what_was_granted_and_refused_and_no_log_line_holds_a_t
         .find(|event| event.action.ends_with("Tokens/Create"));
     let granted = granted.expect("the grant");
     assert!(granted.admitted && granted.principal() == PrincipalKind::Owner);
-    let stranger = events.iter().find(|event| event.from == "192.0.2.7");
+    let stranger = events.iter().find(|event| event.address == "192.0.2.7");
     assert!(stranger.is_some_and(|event| !event.admitted), "{events:?}");
 
     assert!(daemon.terminate().await.success());

@@ -25,7 +25,9 @@ fn refused<T>(answer: Result<T, Status>) -> String {
 
 fn paths(daemon: &Daemon) -> Vec<std::path::PathBuf> {
     let found = files(&daemon.root);
-    found.into_iter().map(|(path, _)| path).collect()
+    let paths = found.into_iter().map(|(path, _)| path);
+    let audit = daemon.root.join("audit");
+    paths.filter(|path| !path.starts_with(&audit)).collect()
 }
 
 fn sized(size: u64) -> Start {

@@ -7,7 +7,7 @@ use vault_client::{KeyState, Severity};
 use super::{DOCUMENTS, assert_all_answer, assert_healthy, start};
 use crate::support::{
     Home, reason,
-    vault::{PASSPHRASE, assert_advises, fill, finding, found, settled},
+    vault::{PASSPHRASE, assert_advises, fill, finding, found, mended, settled},
 };
 
 /// The vault's own files, as they are.
@@ -25,16 +25,16 @@ async fn what_is_damaged_while_it_is_open_is_mended() {
     fill(&client, DOCUMENTS).await;
     let whole = own_files(&home);
     for (broken, names) in [
-        (&["keys.a"][..], &["key-table-copy-damaged"][..]),
-        (&["keys.b"], &["key-table-copy-damaged"]),
+        (&["keys.a"][..], &["key_table_copy_damaged"][..]),
+        (&["keys.b"], &["key_table_copy_damaged"]),
         (
             &["keys.a", "keys.b"],
-            &["key-table-copy-damaged", "key-table-copy-damaged"],
+            &["key_table_copy_damaged", "key_table_copy_damaged"],
         ),
-        (&["vault.json"], &["header-damaged"]),
+        (&["vault.json"], &["header_damaged"]),
         (
             &["vault.json", "keys.b"],
-            &["header-damaged", "key-table-copy-damaged"],
+            &["header_damaged", "key_table_copy_damaged"],
         ),
     ] {
         for gone in [false, true] {
@@ -51,7 +51,7 @@ async fn what_is_damaged_while_it_is_open_is_mended() {
             assert_eq!(damage.severity, Severity::Warning);
             assert_advises(&damage, "vaultctl doctor --fix");
             assert_all_answer(&client).await;
-            let fixed = client.doctor(true).await.expect("served");
+            let fixed = mended(&client).await;
             assert!(fixed.iter().all(|finding| finding.fixed), "{fixed:?}");
             assert_healthy(&client).await;
         }
@@ -78,10 +78,10 @@ async fn a_damaged_bit_in_one_copy_is_found_while_it_is_open() {
         fs::write(&path, &changed).expect("damaged");
         assert_eq!(
             found(&client).await,
-            ["key-table-copy-damaged"],
+            ["key_table_copy_damaged"],
             "byte {at}"
         );
-        client.doctor(true).await.expect("served");
+        mended(&client).await;
         assert_ne!(fs::read(&path).expect("read"), changed);
         assert_healthy(&client).await;
     }
@@ -106,9 +106,9 @@ async fn one_damaged_copy_is_mended_by_the_unlock() {
         let (_daemon, client) = start(&home, "root", KeyState::KeyringLocked).await;
         assert_eq!(
             found(&client).await,
-            ["keyring-locked", "key-table-copy-damaged"]
+            ["keyring_locked", "key_table_copy_damaged"]
         );
-        let damage = finding(&client, "key-table-copy-damaged").await;
+        let damage = finding(&client, "key_table_copy_damaged").await;
         assert!(damage.explanation.contains(name), "{}", damage.explanation);
         assert_all_answer(&client).await;
         client.unlock(Some(PASSPHRASE)).await.expect("unlocked");
@@ -150,7 +150,7 @@ async fn a_damaged_header_is_rebuilt_by_the_unlock() {
     client.lock().await.expect("locked");
     let path = home.path("root").join("vault.json");
     fs::write(&path, b"{}").expect("damaged");
-    assert_eq!(found(&client).await, ["locked", "header-damaged"]);
+    assert_eq!(found(&client).await, ["locked", "header_damaged"]);
     client
         .unlock(Some(PASSPHRASE))
         .await
@@ -163,7 +163,7 @@ async fn a_damaged_header_is_rebuilt_by_the_unlock() {
             Some(damage) => fs::write(&path, damage).expect("damaged"),
         }
         let (_daemon, client) = start(&home, "root", KeyState::KeyringLocked).await;
-        assert_eq!(found(&client).await, ["keyring-locked", "header-damaged"]);
+        assert_eq!(found(&client).await, ["keyring_locked", "header_damaged"]);
         assert_all_answer(&client).await;
         client.unlock(Some(PASSPHRASE)).await.expect("unlocked");
         assert_healthy(&client).await;

@@ -25,9 +25,16 @@ const BUS_CONFIG: &str = r#"<busconfig>
     <allow send_destination="*" eavesdrop="true"/>
     <allow eavesdrop="true"/>
     <allow own="*"/>
+    RULE
   </policy>
 </busconfig>
 "#;
+
+/// The configuration of the bus in `home`, with one rule more.
+fn bus_config(home: &Home, rule: &str) -> String {
+    let bus = home.path("bus").display().to_string();
+    BUS_CONFIG.replace("BUS", &bus).replace("RULE", rule)
+}
 
 /// A bus with a keyring. Both end with this value.
 pub(crate) struct Session {
@@ -63,8 +70,7 @@ impl Session {
             "DBUS_SESSION_BUS_ADDRESS",
             format!("unix:path={}", path.display()),
         );
-        let config = BUS_CONFIG.replace("BUS", &path.display().to_string());
-        fs::write(home.path("bus.conf"), config).expect("a bus configuration");
+        fs::write(home.path("bus.conf"), bus_config(&home, "")).expect("a bus configuration");
         let mut argument = std::ffi::OsString::from("--config-file=");
         argument.push(home.path("bus.conf"));
         let bus = home
@@ -144,6 +150,21 @@ impl Session {
         signal("-CONT", self.keyring.as_ref().expect("a keyring").id());
     }
 
+    /// From now on the bus lets nobody talk to the keyring.
+    pub(crate) fn deny(&self) {
+        let rule = r#"<deny send_destination="org.freedesktop.secrets"/>"#;
+        fs::write(self.home.path("bus.conf"), bus_config(&self.home, rule)).expect("written");
+        let mut command = self.home.command("dbus-send");
+        command.args([
+            "--session",
+            "--print-reply",
+            "--dest=org.freedesktop.DBus",
+            "/org/freedesktop/DBus",
+        ]);
+        let reloaded = command.arg("org.freedesktop.DBus.ReloadConfig").status();
+        assert!(reloaded.is_ok_and(|status| status.success()));
+    }
+
     /// Deletes every entry of ours.
     pub(crate) fn clear(&self) {
         self.clear_matching(&[]);
@@ -188,8 +209,18 @@ impl Session {
         assert!(child.wait().expect("it ends").success());
     }
 
-    /// How many entries of ours there are.
+    /// How many entries of ours there are, the audit log's anchor aside, which comes when there is
+    /// something to remember.
     pub(crate) fn entries(&self) -> usize {
+        let labels = self.labels();
+        labels
+            .iter()
+            .filter(|one| !one.contains(" audit anchor "))
+            .count()
+    }
+
+    /// What people see of each entry of ours.
+    pub(crate) fn labels(&self) -> Vec<String> {
         let found = self
             .home
             .command("secret-tool")
@@ -199,8 +230,8 @@ impl Session {
             .output();
         let text = String::from_utf8_lossy(&found.expect("secret-tool").stdout).into_owned();
         text.lines()
-            .filter(|line| line.starts_with("label ="))
-            .count()
+            .filter_map(|line| Some(line.strip_prefix("label =")?.to_owned()))
+            .collect()
     }
 
     fn wait_until_locked(&self, locked: bool) {

@@ -111,12 +111,13 @@ impl Home {
 
     /// The same by a command of one's own.
     pub(crate) fn serve(&self, root: &str, command: Command) -> Daemon {
-        Daemon::spawn(
-            command,
-            &self.path(root),
-            &self.socket(root),
-            self.path(&format!("{root}.log")),
-        )
+        self.serve_at(root, &self.socket(root), command)
+    }
+
+    /// The same, listening somewhere else.
+    pub(crate) fn serve_at(&self, root: &str, socket: &Path, command: Command) -> Daemon {
+        let log = self.path(&format!("{}.log", root.replace('/', "-")));
+        Daemon::spawn(command, &self.path(root), socket, log)
     }
 
     /// The same with its key in memory: quick, and gone with the process.
@@ -324,6 +325,14 @@ pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     answered.unwrap_or_else(|_| panic!("{what} takes too long"))
 }
 
+/// Waits until the vault is open.
+pub(crate) async fn settled_open(client: &Client) {
+    until("the vault is open", async || {
+        client.status().await.expect("served").key_state == vault_client::KeyState::Open
+    })
+    .await;
+}
+
 /// Sends a signal to a process of this test.
 pub(crate) fn signal(signal: &str, pid: u32) {
     let sent = Command::new("kill")
@@ -374,4 +383,16 @@ pub(crate) fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     }
     found.sort();
     found
+}
+
+/// Puts an older state of the files below a folder back, as [`files`] read it, and nothing else in its
+/// place.
+pub(crate) fn put_back(folder: &Path, before: &[(PathBuf, Vec<u8>)]) {
+    for (path, _) in files(folder) {
+        fs::remove_file(path).expect("removed");
+    }
+    for (path, content) in before {
+        fs::create_dir_all(path.parent().unwrap_or(Path::new("/"))).expect("a folder");
+        fs::write(path, content).expect("written");
+    }
 }

@@ -11,8 +11,9 @@ use std::{
 };
 
 use vault_client::{
-    Change, Client, Error, Finding, KeyState, Listed, Precondition, RotationEvent, RotationOutcome,
-    RotationProgress, RotationState, RotationStream, StoreOptions, Write,
+    Change, Client, DatabaseOptions, DoctorReport, Error, Finding, KeyState, Listed, Mend,
+    NewDocument, NewSecret, Precondition, RotationEvent, RotationOutcome, RotationProgress,
+    RotationState, RotationStream, Secret, Statement, StoreOptions, Write,
 };
 use vault_crypto::{
     DataKey, KeyTable, SecretBytes, StorageKey, VaultId,
@@ -69,6 +70,11 @@ pub(crate) fn secret_bytes(bytes: &[u8]) -> SecretBytes {
 impl Home {
     /// Sets up a vault under [`PASSPHRASE`], whose key file opens in no time.
     pub(crate) fn light_vault(&self, root: &str) {
+        drop(self.light_vault_with(root, VaultOptions::default()));
+    }
+
+    /// The same, still open here.
+    pub(crate) fn light_vault_with(&self, root: &str, options: VaultOptions) -> Vault {
         let folder = self.path(root);
         private(&folder);
         let source = LightKey {
@@ -76,7 +82,7 @@ impl Home {
             key: RefCell::default(),
         };
         let root = DataRoot::new(Arc::new(DiskFileSystem), folder);
-        Vault::create(root, &source, VaultOptions::default()).expect("a new vault");
+        Vault::create(root, &source, options).expect("a new vault")
     }
 
     /// Starts the daemon of a vault under [`PASSPHRASE`] and unlocks it.
@@ -137,6 +143,34 @@ pub(crate) async fn fill(client: &Client, count: usize) {
         let written = client.batch(STORE, writes.collect()).await;
         written.expect("written");
     }
+}
+
+/// Something in a store of every other kind.
+pub(crate) async fn of_every_kind(client: &Client) {
+    let database = client.create_database("kinds/database", DatabaseOptions::default());
+    database.await.expect("created");
+    let statement = Statement::new("CREATE TABLE note(id INTEGER PRIMARY KEY, text TEXT NOT NULL)");
+    let created = client.execute("kinds/database", statement, None).await;
+    created.expect("executed");
+    let blob = client.put_blob("", "text/plain", &b"a blob"[..]).await;
+    blob.expect("put");
+    let plain = StoreOptions {
+        plain: true,
+        ..StoreOptions::default()
+    };
+    client
+        .create_store("kinds/plain", &plain)
+        .await
+        .expect("created");
+    let document = NewDocument::json("a", "{}");
+    client.put("kinds/plain", document).await.expect("put");
+    let secret = NewSecret {
+        name: "kinds:secret",
+        value: Secret::new(b"a value".to_vec()),
+        label: None,
+        create: false,
+    };
+    client.set_secret(secret).await.expect("set");
 }
 
 /// Reads one document of [`fill`].
@@ -236,22 +270,45 @@ pub(crate) async fn fingerprint(client: &Client) -> String {
     client.key_status().await.expect("served").fingerprint
 }
 
+/// What the doctor finds on a machine for tests, whatever becomes of the vault: nobody installs or
+/// sandboxes a daemon there, and its folders are temporary ones.
+const OF_THE_MACHINE: [&str; 5] = [
+    "root_not_compliant",
+    "file_system_volatile",
+    "disk_space_low",
+    "sandbox_partial",
+    "service_not_installed",
+];
+
+fn of_the_vault(report: DoctorReport) -> Vec<Finding> {
+    let mut findings = report.findings;
+    findings.retain(|finding| !OF_THE_MACHINE.contains(&finding.reason_code.as_str()));
+    findings
+}
+
 /// What the doctor finds, without mending anything.
 pub(crate) async fn findings(client: &Client) -> Vec<Finding> {
-    client.doctor(false).await.expect("served in every state")
+    let report = client.doctor(Mend::Nothing).await;
+    of_the_vault(report.expect("served in every state"))
 }
 
-/// The names of what the doctor finds.
+/// The same, mending what can be.
+pub(crate) async fn mended(client: &Client) -> Vec<Finding> {
+    let report = client.doctor(Mend::All).await;
+    of_the_vault(report.expect("served in every state"))
+}
+
+/// The codes of what the doctor finds.
 pub(crate) async fn found(client: &Client) -> Vec<String> {
     let findings = findings(client).await.into_iter();
-    findings.map(|finding| finding.name).collect()
+    findings.map(|finding| finding.reason_code).collect()
 }
 
-/// The finding of this name.
-pub(crate) async fn finding(client: &Client, name: &str) -> Finding {
+/// The finding of this code.
+pub(crate) async fn finding(client: &Client, code: &str) -> Finding {
     let findings = findings(client).await;
-    let found = findings.iter().find(|finding| finding.name == name);
-    let found = found.unwrap_or_else(|| panic!("no {name} in {findings:?}"));
+    let found = findings.iter().find(|finding| finding.reason_code == code);
+    let found = found.unwrap_or_else(|| panic!("no {code} in {findings:?}"));
     found.clone()
 }
 
