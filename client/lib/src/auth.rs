@@ -91,7 +91,7 @@ impl ActivityEvent {
             action: event.action,
             admitted: event.admitted,
             who: event.who,
-            from: event.from,
+            from: event.address,
             detail: event.detail,
         }
     }

@@ -52,10 +52,25 @@ fn check_server(stream: &SocketStream) -> io::Result<()> {
     }
 }
 
+/// Anybody may make a pipe of any name, as long as nobody else has.
 #[cfg(windows)]
-fn check_server(_: &SocketStream) -> io::Result<()> {
-    // The pipe's owner-only descriptor keeps other users from serving it.
-    Ok(())
+fn check_server(stream: &SocketStream) -> io::Result<()> {
+    use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
+
+    let server = stream.peer_creds()?.pid().map(Pid::from_u32);
+    let own = sysinfo::get_current_pid().ok();
+    let both: Vec<Pid> = server.into_iter().chain(own).collect();
+    let mut system = System::new();
+    system.refresh_processes_specifics(
+        ProcessesToUpdate::Some(&both),
+        true,
+        ProcessRefreshKind::nothing().with_user(UpdateKind::Always),
+    );
+    let user = |pid: Option<Pid>| system.process(pid?)?.user_id();
+    match (user(server), user(own)) {
+        (Some(theirs), Some(ours)) if theirs == ours => Ok(()),
+        _ => Err(io::Error::new(io::ErrorKind::PermissionDenied, Foreign)),
+    }
 }
 
 /// A connection to a socket.

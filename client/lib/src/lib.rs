@@ -20,6 +20,7 @@
 
 mod archives;
 mod attachments;
+mod audit;
 mod auth;
 mod autostart;
 mod base_url;
@@ -37,8 +38,10 @@ mod files;
 mod grpc_web;
 mod import;
 mod keys;
+mod locations;
 mod logins;
 mod maintenance;
+mod moving_in;
 mod pairing;
 mod passkeys;
 mod pkce;
@@ -50,6 +53,7 @@ mod secret;
 mod secrets;
 mod services;
 mod sessions;
+mod stats;
 mod stores;
 mod tls;
 mod tokens;
@@ -71,6 +75,10 @@ pub use archives::{
     FileChunks, Restored,
 };
 pub use attachments::{Attachment, AttachmentContent, attachments, with_attachments, with_content};
+pub use audit::{
+    AuditAnchor, AuditEntry, AuditEvent, AuditFinding, AuditOutcome, AuditRecord, AuditSearch,
+    AuditStatus, AuditStream, AuditVerification, AuditVerificationEvent, AuditVerificationStream,
+};
 pub use auth::{
     ActivityEvent, AuthSettings, AuthSettingsChange, AuthStatus, Challenge, FirstPair, NewSession,
     OlderAuth, Principal,
@@ -88,7 +96,7 @@ pub use databases::{
     DatabaseStats, DatabaseTable, Executed, MigratedDatabase, Parameters, Rows, RowsEnd, Statement,
     TableDigest, Transaction, TransactionOptions, Value,
 };
-pub use doctor::{Finding, Severity};
+pub use doctor::{DoctorReport, Finding, Mend, Severity};
 pub use documents::{
     Change, ChangeStream, Document, DocumentDownload, DocumentUpload, Head, Heads, Listed,
     NewDocument, Precondition, Write,
@@ -99,10 +107,12 @@ pub use fetch::{FetchError, FetchOptions, Fetched, FetchedBody, fetch};
 pub use files::{File, FileDownload, FileList, ListedFile, NewFile};
 pub use import::{ImportItem, ImportProgress, ImportStream, Rejection};
 pub use keys::{DerivedKey, ImportedKey, KeyExport, KeyFile, KeyReset, KeyStatus, MovedKey};
+pub use locations::{LocationClass, StorageLocations};
 pub use logins::{Authorization, DeviceLogin, LoginGrant, LoginRequest};
 pub use maintenance::{
     MaintenanceOperation, MaintenanceRun, MaintenanceStatus, MaintenanceStream, MaintenanceTask,
 };
+pub use moving_in::{MoveInConflicts, MoveInEvent, MoveInStep, MoveInStream, MovedIn};
 pub use pairing::PairingCode;
 pub use passkeys::Passkey;
 pub use pkce::{Pkce, random_text};
@@ -119,6 +129,7 @@ pub use seal::{OpenWith, SealFor};
 pub use secret::Secret;
 pub use secrets::{NewSecret, SecretInfo, SecretPlace, SecretValue};
 pub use sessions::Session;
+pub use stats::{Counts, Durations, Levels, MethodStats, Stats};
 pub use stores::{
     AdoptFile, AttachmentPolicy, Migration, MigrationStream, SizeClass, Store, StoreKind,
     StoreOptions,
@@ -128,8 +139,8 @@ pub use transport::{Transport, TransportFuture};
 pub use vault::{KeyState, Status};
 pub use web::{WebGateway, WebRequest};
 
-/// The folder of `config.toml` and `gateway.toml`.
-pub use vault_proto::endpoint::default_config_dir;
+/// The folders that a user's environment decides.
+pub use vault_proto::paths;
 
 /// Largest chunk of a stream, in bytes: what files are best read by.
 pub use vault_proto::CHUNK_LIMIT;

@@ -154,8 +154,8 @@ impl From<v1::Rotation> for Rotation {
             paused: rotation.paused,
             running: rotation.running,
             error: rotation.error,
-            from: rotation.from,
-            to: rotation.to,
+            from: rotation.old_fingerprint,
+            to: rotation.new_fingerprint,
             progress: rotation.progress.unwrap_or_default().into(),
             awaits_credential: rotation.awaits_credential,
         }

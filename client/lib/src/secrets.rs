@@ -1,5 +1,6 @@
 //! Secrets: API keys and the like, read at the moment of use.
 
+use serde::{Serialize, Serializer};
 use vault_proto::v1::{
     self, DeleteSecretRequest, GetSecretRequest, ListSecretsRequest, SetSecretRequest,
 };
@@ -42,6 +43,12 @@ impl SecretPlace {
             Self::Vault => "sealed in the vault",
             Self::Unknown => "where this version does not know",
         }
+    }
+}
+
+impl Serialize for SecretPlace {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 

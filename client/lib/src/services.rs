@@ -3,13 +3,14 @@
 use vault_proto::{
     MESSAGE_LIMIT,
     v1::{
-        archives_client::ArchivesClient, auth_client::AuthClient, blobs_client::BlobsClient,
-        connections_client::ConnectionsClient, databases_client::DatabasesClient,
-        documents_client::DocumentsClient, files_client::FilesClient, keys_client::KeysClient,
-        logins_client::LoginsClient, maintenance_client::MaintenanceClient,
-        pairing_client::PairingClient, passkeys_client::PasskeysClient,
-        secrets_client::SecretsClient, sessions_client::SessionsClient,
-        stores_client::StoresClient, tokens_client::TokensClient, vault_client::VaultClient,
+        archives_client::ArchivesClient, audit_client::AuditClient, auth_client::AuthClient,
+        blobs_client::BlobsClient, connections_client::ConnectionsClient,
+        databases_client::DatabasesClient, documents_client::DocumentsClient,
+        files_client::FilesClient, keys_client::KeysClient, logins_client::LoginsClient,
+        maintenance_client::MaintenanceClient, pairing_client::PairingClient,
+        passkeys_client::PasskeysClient, secrets_client::SecretsClient,
+        sessions_client::SessionsClient, stats_client::StatsClient, stores_client::StoresClient,
+        tokens_client::TokensClient, vault_client::VaultClient,
     },
 };
 
@@ -39,6 +40,10 @@ impl Services {
 
     pub(crate) fn archives(&self) -> ArchivesClient<Transport> {
         ArchivesClient::new(self.0.clone())
+    }
+
+    pub(crate) fn audit(&self) -> AuditClient<Transport> {
+        AuditClient::new(self.0.clone()).max_decoding_message_size(MESSAGE_LIMIT)
     }
 
     pub(crate) fn stores(&self) -> StoresClient<Transport> {
@@ -71,6 +76,10 @@ impl Services {
 
     pub(crate) fn maintenance(&self) -> MaintenanceClient<Transport> {
         MaintenanceClient::new(self.0.clone())
+    }
+
+    pub(crate) fn stats(&self) -> StatsClient<Transport> {
+        StatsClient::new(self.0.clone())
     }
 
     pub(crate) fn auth(&self) -> AuthClient<Transport> {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use vault_proto::v1::{self, InitRequest, LockRequest, StatusRequest, UnlockRequest};
 
-use crate::{Client, Error, SecretPlace};
+use crate::{Client, Error, SecretPlace, StorageLocations};
 
 /// Where the storage key stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -109,6 +109,10 @@ pub struct Status {
     pub secret_place: SecretPlace,
     /// How many secrets are listed; 0 unless open.
     pub secrets: u64,
+    /// What is wrong with the audit log; empty where nothing is.
+    pub audit_problem: String,
+    /// Where everything of it lies.
+    pub storage_locations: StorageLocations,
 }
 
 pub(crate) fn millis(time: Option<prost_types::Timestamp>) -> i64 {
@@ -143,6 +147,8 @@ impl Client {
             ephemeral: status.ephemeral,
             non_dumpable: status.non_dumpable,
             secrets: status.secrets,
+            audit_problem: status.audit_problem,
+            storage_locations: status.storage_locations.unwrap_or_default().into(),
         })
     }
 

@@ -41,7 +41,7 @@ pub(crate) struct New {
     #[command(flatten)]
     seal: SealOptions,
     /// With --recipient: the identity that opens the file, to verify it once it is written
-    #[arg(long, value_name = "FILE", requires = "recipients")]
+    #[arg(long, value_name = "FILE", requires = "SealOptions")]
     identity: Option<PathBuf>,
     /// Replace a file that is there already
     #[arg(long)]

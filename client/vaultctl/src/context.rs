@@ -32,12 +32,32 @@ impl Context {
 
     /// Connects to the daemon, whatever the state of its key.
     pub(crate) async fn connect(&self) -> Result<Client, Failure> {
-        let mut options = self.options();
+        let options = self.authorized(self.options()).await?;
+        Ok(Client::connect(&options).await?)
+    }
+
+    /// Connects to the daemon of this machine if it runs, and starts none.
+    #[cfg(unix)]
+    pub(crate) async fn connect_to_running(&self) -> Result<Option<Client>, Failure> {
+        let options = Options {
+            no_autostart: true,
+            base_url: None,
+            ..self.options()
+        };
+        let options = self.authorized(options).await?;
+        match Client::connect(&options).await {
+            Err(vault_client::Error::NoDaemon { .. }) => Ok(None),
+            connected => Ok(Some(connected?)),
+        }
+    }
+
+    /// With the token that was named or saved for the vault.
+    async fn authorized(&self, mut options: Options) -> Result<Options, Failure> {
         options.token = match &self.global.token_file {
             Some(file) => Some(token::read(file)?),
             None => token::saved(&options.place()?).await?,
         };
-        Ok(Client::connect(&options).await?)
+        Ok(options)
     }
 
     /// Connects, and where the vault waits for its passphrase, asks for it once (or takes it from

@@ -1,61 +1,62 @@
-//! `vaultctl doctor`.
+//! `vaultctl doctor`: what is wrong, and with `--fix`, each remedy for a yes.
 
-use vault_client::{Finding, Severity};
+mod mending;
+mod moving_in;
+mod show;
 
-use crate::{context::Context, failure::Failure, output, status};
+use vault_client::{Finding, Mend, Severity};
+
+use self::moving_in::Conflicts;
+use crate::{context::Context, failure::Failure, prompt, status};
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Doctor {
-    /// Do what can be done without losing anything
+    /// Offer what can be done without losing anything, one by one
     #[arg(long)]
     fix: bool,
+    /// Do not ask: yes to all of it
+    #[arg(long, requires = "fix")]
+    yes: bool,
+    /// What becomes of objects that both a legacy root and the vault have, with other content
+    #[arg(long, requires = "fix", value_enum, value_name = "WHICH")]
+    conflicts: Option<Conflicts>,
 }
 
 impl Doctor {
     pub(crate) async fn run(self, context: &Context) -> Result<(), Failure> {
         let client = context.connect().await?;
         status::settled(&client).await?;
-        let findings = client.doctor(self.fix).await?;
-        for finding in &findings {
-            if context.json() {
-                output::json(&serde_json::json!({
-                    "severity": finding.severity.as_str(),
-                    "name": finding.name,
-                    "explanation": finding.explanation,
-                    "remedies": finding.remedies,
-                    "fixed": finding.fixed,
-                }))?;
-            } else {
-                show(finding)?;
-            }
-        }
-        let left = findings.iter().filter(|finding| is_trouble(finding));
+        let before = client.doctor(Mend::Nothing).await?;
+        let report = if self.fix {
+            self.may_ask()?;
+            self.mend(context, &client, before).await?
+        } else {
+            before
+        };
+        show::report(context, &report)?;
+        let left = report.findings.iter().filter(|finding| is_trouble(finding));
         match left.count() {
             0 => Ok(()),
             1 => Err(Failure::other("1 finding needs attention")),
             count => Err(Failure::other(format!("{count} findings need attention"))),
         }
     }
+
+    /// Nothing is begun where nobody can answer.
+    fn may_ask(&self) -> Result<(), Failure> {
+        if self.yes || prompt::possible() {
+            Ok(())
+        } else {
+            Err(Failure::usage(
+                "there is nobody to ask: say yes to all of it with --yes",
+            ))
+        }
+    }
 }
 
+/// Whether somebody has to do something about it.
 fn is_trouble(finding: &Finding) -> bool {
     finding.severity > Severity::Note && !finding.fixed
-}
-
-fn show(finding: &Finding) -> Result<(), Failure> {
-    let mended = if finding.fixed { " (mended)" } else { "" };
-    output::line(&format!(
-        "{:<9}{}{mended}",
-        finding.severity.as_str(),
-        output::printable(&finding.explanation)
-    ))?;
-    if finding.fixed {
-        return Ok(());
-    }
-    for remedy in &finding.remedies {
-        output::line(&format!("  - {}", output::printable(remedy)))?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -66,10 +67,11 @@ mod tests {
     fn what_is_worse_than_a_note_and_not_mended_is_trouble() {
         let finding = |severity, fixed| Finding {
             severity,
-            name: String::new(),
+            reason_code: String::new(),
             explanation: String::new(),
             remedies: Vec::new(),
             fixed,
+            fix: String::new(),
         };
         for severity in [Severity::Ok, Severity::Note] {
             assert!(!is_trouble(&finding(severity, false)));

@@ -12,7 +12,14 @@ const ID: &str = "base_url";
 const VARIABLE: &str = "VAULTD_BASE_URL";
 
 /// Nouns that know no gateway, or another base URL.
-const WITHOUT: [&str; 5] = ["connection", "demo", "completions", "man", "run-files"];
+const WITHOUT: [&str; 6] = [
+    "connection",
+    "demo",
+    "completions",
+    "man",
+    "run-files",
+    "service",
+];
 
 fn argument() -> Arg {
     Arg::new(ID)

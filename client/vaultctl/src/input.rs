@@ -4,7 +4,7 @@
 use std::{
     fs::{File, Metadata},
     io::{self, IsTerminal as _, Read as _},
-    path::{Path, PathBuf},
+    path::Path,
     sync::atomic::{AtomicBool, Ordering},
 };
 
@@ -92,6 +92,6 @@ pub(crate) fn line(file: &Path, what: &str) -> Result<Zeroizing<Vec<u8>>, Failur
 
 /// The path of an open file descriptor.
 #[cfg(unix)]
-pub(crate) fn descriptor(number: u32) -> PathBuf {
+pub(crate) fn descriptor(number: u32) -> std::path::PathBuf {
     Path::new("/dev/fd").join(number.to_string())
 }

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod archive;
+mod audit;
 mod auth;
 mod backup;
 mod bar;
@@ -39,6 +40,8 @@ mod restore;
 mod run;
 mod seal;
 mod secret;
+mod service;
+mod stats;
 mod status;
 mod store;
 mod token;
@@ -111,6 +114,8 @@ enum Command {
     Init(init::Init),
     /// Show the daemon, the vault and where its key stands
     Status,
+    /// Show what the daemon does: calls, times, bytes, memory
+    Stats(stats::Stats),
     /// Explain what is wrong, and the way out
     Doctor(doctor::Doctor),
     /// Stores
@@ -155,9 +160,15 @@ enum Command {
     /// Who may reach the vault over HTTP: passkeys, sessions, tokens
     #[command(subcommand)]
     Auth(auth::Auth),
+    /// Who did what: the audit log
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// The upkeep of databases
     #[command(subcommand)]
     Maintenance(maintenance::Maintenance),
+    /// The daemon as a service of yours, kept by systemd or launchd
+    #[command(subcommand)]
+    Service(service::Service),
     /// Drop every key from memory
     Lock,
     /// Read the key again
@@ -193,6 +204,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
     let done = match cli.command {
         Command::Init(init) => init.run(&context).await,
         Command::Status => status::run(&context).await,
+        Command::Stats(stats) => stats.run(&context).await,
         Command::Doctor(doctor) => doctor.run(&context).await,
         // Large, for all that a preset keeps at hand while it is applied.
         Command::Store(store) => Box::pin(store.run(&context)).await,
@@ -211,7 +223,9 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Backup(backup) => backup.run(&context).await,
         Command::Restore(restore) => restore.run(&context).await,
         Command::Auth(auth) => Box::pin(auth.run(&context)).await,
+        Command::Audit(audit) => audit.run(&context).await,
         Command::Maintenance(maintenance) => maintenance.run(&context).await,
+        Command::Service(service) => service.run(&context).await,
         Command::Lock => lock::lock(&context).await,
         Command::Unlock => lock::unlock(&context).await,
         Command::Demo(demo) => demo.run().await,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{failure::Failure, gateway, output};
+use crate::{failure::Failure, folder, gateway, output};
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Man {
@@ -14,6 +14,7 @@ impl Man {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let command = gateway::command();
         if let Some(folder) = self.folder {
+            folder::create(&folder)?;
             return Ok(clap_mangen::generate_to(command, folder)?);
         }
         let mut page = Vec::new();

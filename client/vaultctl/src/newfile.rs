@@ -119,6 +119,17 @@ impl NewFile {
         }
     }
 
+    /// Lets others than its owner read or run it, as these bits say.
+    #[cfg(unix)]
+    pub(crate) fn set_mode(&self, mode: u32) -> Result<(), Failure> {
+        let Self::Part { part, target } = self else {
+            return Ok(());
+        };
+        let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        let set = part.as_file().set_permissions(permissions);
+        set.map_err(|error| target.failed(&error))
+    }
+
     /// What was written, from its beginning and durable; `None` where it cannot be read again.
     pub(crate) fn reread(&self) -> Result<Option<File>, Failure> {
         let Self::Part { part, target, .. } = self else {

@@ -1,6 +1,6 @@
 //! Options for age files: what one is sealed by, and what opens it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use vault_client::{OpenWith, SealFor};
 use zeroize::Zeroizing;
@@ -39,6 +39,9 @@ pub(crate) struct SealOptions {
         conflicts_with = "FilePassphrase"
     )]
     recipients: Vec<String>,
+    /// The same for those in a file, one a line
+    #[arg(long, value_name = "FILE", conflicts_with = "FilePassphrase")]
+    recipients_file: Option<PathBuf>,
     #[command(flatten)]
     passphrase: FilePassphrase,
 }
@@ -52,8 +55,12 @@ pub(crate) enum Seal {
 impl SealOptions {
     /// The recipients, else a passphrase that is asked for twice.
     pub(crate) fn choose(self) -> Result<Seal, Failure> {
-        if !self.recipients.is_empty() {
-            return Ok(Seal::Recipients(self.recipients));
+        let mut recipients = self.recipients;
+        if let Some(file) = &self.recipients_file {
+            recipients.extend(recipients_of(file)?);
+        }
+        if !recipients.is_empty() {
+            return Ok(Seal::Recipients(recipients));
         }
         let file = self.passphrase.file();
         let new = passphrase::New {
@@ -90,8 +97,26 @@ pub(crate) enum Opener {
     Identity(Zeroizing<Vec<u8>>),
 }
 
+/// The recipients that a file lists. None is a slip: nobody could open what is sealed for them.
+fn recipients_of(file: &Path) -> Result<Vec<String>, Failure> {
+    let text = input::whole(file, "the recipients file")?;
+    let recipients = listed(&String::from_utf8_lossy(&text));
+    if recipients.is_empty() {
+        let text = format!("{} names no recipient", file.display());
+        return Err(Failure::usage(text));
+    }
+    Ok(recipients)
+}
+
+/// One a line, as age reads them: what begins with `#` is a comment.
+fn listed(text: &str) -> Vec<String> {
+    let lines = text.lines().map(str::trim);
+    let named = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+    named.map(str::to_owned).collect()
+}
+
 /// An identity's text.
-pub(crate) fn identity(file: &std::path::Path) -> Result<Opener, Failure> {
+pub(crate) fn identity(file: &Path) -> Result<Opener, Failure> {
     input::whole(file, "the identity file").map(Opener::Identity)
 }
 
@@ -132,6 +157,13 @@ pub(crate) const HEAD: u64 = 64;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn recipients_stand_on_lines_of_their_own() {
+        let text = "# for the safe\n\n  age1one  \r\nage1two\n#age1three\n";
+        assert_eq!(listed(text), ["age1one", "age1two"]);
+        assert!(listed("# nobody yet\n").is_empty());
+    }
 
     #[test]
     fn both_forms_of_age_are_told_from_tar_and_zstd() {

@@ -42,6 +42,8 @@ pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
             "non_dumpable": status.non_dumpable,
             "secret_place": status.secret_place.as_str(),
             "secrets": status.secrets,
+            "audit_problem": status.audit_problem,
+            "storage_locations": status.storage_locations,
         }));
     }
     let mut rows = vec![
@@ -68,6 +70,9 @@ pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
         rows.push(("stores", status.stores.to_string()));
         let place = status.secret_place.describe();
         rows.push(("secrets", format!("{}, {place}", status.secrets)));
+    }
+    if !status.audit_problem.is_empty() {
+        rows.push(("audit log", output::printable(&status.audit_problem)));
     }
     output::facts(&rows)?;
     if !status.explanation.is_empty() {

@@ -23,6 +23,27 @@ pub enum Principal {
 }
 
 impl Principal {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Owner,
+        Self::Token,
+        Self::Session,
+        Self::Loopback,
+        Self::Open,
+        Self::Nobody,
+    ];
+
+    pub(crate) const fn wire(self) -> v1::PrincipalKind {
+        match self {
+            Self::Owner => v1::PrincipalKind::Owner,
+            Self::Token => v1::PrincipalKind::Token,
+            Self::Session => v1::PrincipalKind::Session,
+            Self::Loopback => v1::PrincipalKind::Loopback,
+            Self::Open => v1::PrincipalKind::Open,
+            Self::Nobody => v1::PrincipalKind::Nobody,
+        }
+    }
+
     pub(crate) const fn received(kind: v1::PrincipalKind) -> Self {
         match kind {
             v1::PrincipalKind::Owner => Self::Owner,

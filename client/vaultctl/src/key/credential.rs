@@ -15,7 +15,7 @@ use crate::{
 pub(super) const BACKEND: &str = "systemd-creds";
 
 const NAME: &str = "vaultd.storage-key";
-const PLACE: &str = "/etc/credstore.encrypted/vaultd.storage-key";
+use vault_client::paths::CREDENTIAL_FILE as PLACE;
 
 #[derive(clap::Args, Debug)]
 pub(super) struct CredentialOptions {

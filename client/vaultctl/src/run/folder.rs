@@ -5,7 +5,6 @@
 //! with its supervisor, and is swept by the next run.
 
 use std::{
-    env,
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, ErrorKind, Write as _},
     os::unix::fs::{
@@ -15,6 +14,7 @@ use std::{
 };
 
 use rustix::fs::{Mode, OFlags};
+use vault_client::paths;
 
 /// Every folder of a run begins with this.
 const PREFIX: &str = "run-";
@@ -30,20 +30,10 @@ pub(super) fn place() -> PathBuf {
         let found = fs::metadata(path);
         path.is_absolute() && found.is_ok_and(|found| found.is_dir() && found.uid() == user)
     };
-    let named = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
-    let usual = PathBuf::from(format!("/run/user/{user}"));
-    let runtime = named.into_iter().chain([usual]).find(is_own);
+    let runtime = paths::runtime_dirs(user).into_iter().find(is_own);
     runtime.map_or_else(
-        || {
-            let memory = Path::new("/dev/shm");
-            let shared = if memory.is_dir() {
-                memory.to_owned()
-            } else {
-                env::temp_dir()
-            };
-            shared.join(format!("vaultd-{user}"))
-        },
-        |runtime| runtime.join("vaultd"),
+        || paths::shared_memory_dir(user),
+        |runtime| paths::own_runtime_dir(&runtime),
     )
 }
 

@@ -30,7 +30,7 @@ pub(super) struct File(PathBuf);
 impl File {
     /// In `$XDG_CONFIG_HOME/vaultctl` or what the platform has in its place.
     pub(super) fn of_user() -> Result<Self, Failure> {
-        let beside = vault_client::default_config_dir().ok_or_else(|| {
+        let beside = vault_client::paths::default_config_dir().ok_or_else(|| {
             Failure::usage("no folder for saved tokens: set HOME or XDG_CONFIG_HOME")
         })?;
         Ok(Self(beside.with_file_name("vaultctl").join("cli.token")))

@@ -3,9 +3,14 @@
 mod access;
 mod connections;
 mod databases;
+#[cfg(unix)]
+mod doctor;
 mod folders;
 #[cfg(unix)]
 mod run;
+#[cfg(target_os = "linux")]
+mod service;
+mod stats;
 
 use std::{
     env, fs,
@@ -103,6 +108,11 @@ fn transcripts() {
 #[test]
 fn the_transcript_of_keys() {
     run_transcripts("tests/cmd/vault/key.trycmd");
+}
+
+#[test]
+fn the_transcript_of_the_audit_log() {
+    run_transcripts("tests/cmd/vault/audit.trycmd");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Reads one document again and again over several connections, and prints how often in a second.
 //!
-//! usage: `reads DATA_DIR SOCKET STORE ID CONNECTIONS SECONDS`
+//! usage: `probe-reads DATA_DIR SOCKET STORE ID CONNECTIONS SECONDS`
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>
 async fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [data_dir, socket, store, id, connections, seconds] = arguments.as_slice() else {
-        return Err("usage: reads DATA_DIR SOCKET STORE ID CONNECTIONS SECONDS".into());
+        return Err("usage: probe-reads DATA_DIR SOCKET STORE ID CONNECTIONS SECONDS".into());
     };
     let options = Options {
         data_dir: Some(data_dir.into()),
