@@ -15,7 +15,7 @@ use figment::{
 };
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
-use vault_client::{Options, default_config_dir};
+use vault_client::{Options, paths};
 
 /// Variables that are settings, each with `VAULT_GATEWAY_` before it.
 const VARIABLES: [&str; 6] = [
@@ -265,10 +265,7 @@ fn config_file(flags: &Flags) -> Result<Option<PathBuf>, ConfigError> {
             Err(ConfigError(format!("there is no file {}", file.display())))
         };
     }
-    let folder = std::env::var_os("VAULTD_CONFIG_DIR")
-        .map(PathBuf::from)
-        .or_else(default_config_dir);
-    Ok(folder
+    Ok(paths::config_dir()
         .map(|folder| folder.join("gateway.toml"))
         .filter(|file| file.is_file()))
 }

@@ -108,6 +108,7 @@ const STATUSES: &[(StatusCode, &[&str])] = &[
         ],
     ),
     (StatusCode::GATEWAY_TIMEOUT, &["TIMED_OUT"]),
+    (StatusCode::NOT_IMPLEMENTED, &["UNKNOWN_METHOD"]),
 ];
 
 fn status_of(reason: &str) -> StatusCode {

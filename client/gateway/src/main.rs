@@ -1,15 +1,13 @@
 //! The gateway: parse, build, run, drain.
 
-use std::{alloc::System, io::IsTerminal as _, process::ExitCode};
+use std::{alloc::System, process::ExitCode};
 
 use clap::Parser as _;
-use tracing_subscriber::{
-    EnvFilter, filter::ParseError, filter::filter_fn, layer::SubscriberExt as _,
-    util::SubscriberInitExt as _,
-};
 use vault_gateway::{
     config::{Config, Flags},
+    logging,
     server::{Server, raise_file_limit},
+    service_manager::{Notice, notify},
     signals,
 };
 use zeroizing_alloc::ZeroAlloc;
@@ -30,7 +28,7 @@ fn main() -> ExitCode {
             return ExitCode::from(BAD_CONFIGURATION);
         }
     };
-    if let Err(error) = log_to_stderr(&config.log) {
+    if let Err(error) = logging::start(&config.log) {
         eprintln!("vault-gateway: configuration: log: {error}");
         return ExitCode::from(BAD_CONFIGURATION);
     }
@@ -44,28 +42,6 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether a line of the log may be written at all, whatever the filter says.
-///
-/// Below `info`, libraries write out what they carry: heads and frames of HTTP. Those hold cookies,
-/// tokens and documents, which are never logged.
-fn may_be_logged(metadata: &tracing::Metadata<'_>) -> bool {
-    let source = metadata.target().split("::").next().unwrap_or_default();
-    source == "vault_gateway" || *metadata.level() <= tracing::Level::INFO
-}
-
-fn log_to_stderr(filter: &str) -> Result<(), ParseError> {
-    let filter = EnvFilter::try_new(filter)?;
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
-    tracing_subscriber::registry()
-        .with(filter)
-        .with(filter_fn(may_be_logged))
-        .with(lines)
-        .init();
-    Ok(())
-}
-
 fn run(config: Config) -> Result<(), Box<dyn std::error::Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -74,11 +50,11 @@ fn run(config: Config) -> Result<(), Box<dyn std::error::Error>> {
         let server = Server::bind(config).await?;
         signals::renew_on_hangup(server.tls());
         announce(&server);
-        let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+        notify(Notice::Ready);
         server
             .serve(async {
                 signals::told_to_stop().await;
-                let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+                notify(Notice::Stopping);
                 tracing::info!("stopping");
             })
             .await;

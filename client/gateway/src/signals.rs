@@ -32,17 +32,21 @@ pub async fn told_to_stop() {
 /// itself it would end the process.
 #[cfg(unix)]
 pub fn renew_on_hangup(tls: Option<Arc<Tls>>) {
+    use crate::service_manager::{Notice, notify};
+
     let Ok(mut signals) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())
     else {
         return;
     };
     tokio::spawn(async move {
         while signals.recv().await.is_some() {
+            notify(Notice::Reloading);
             match tls.as_ref().map(|tls| tls.reload()) {
                 None => tracing::info!("there is no certificate to be read anew"),
                 Some(Ok(())) => tracing::info!("the certificate was read anew"),
                 Some(Err(error)) => tracing::error!(%error, "the certificate before stays in use"),
             }
+            notify(Notice::Ready);
         }
     });
 }

@@ -52,7 +52,7 @@ function badgeRow(said) {
 
 function badgeCard(status, anchored) {
   const said = badge(status);
-  const { data, storage_key: backend, secrets } = status.storage_locations;
+  const { active_root: root, storage_key: backend, secrets } = status.storage_locations;
   return card("Encryption", null,
     badgeRow(said),
     status.explanation && notice("warn", h("p", {}, prose(sentence(status.explanation)))),
@@ -63,7 +63,7 @@ function badgeCard(status, anchored) {
       ["Secrets kept in", SECRETS[secrets]],
       ["Older copies put back", anchored ? "Noticed: the keyring remembers the newest state" : "Not noticed after a restart: this backend holds the key only"],
       ["Vault", status.vault_id && h("code", { class: "mono small" }, status.vault_id)],
-      ["Stored in", h("span", { class: "mono small" }, data)],
+      ["Stored in", h("span", { class: "mono small" }, root)],
       ["Daemon", `vaultd ${status.version}, started ${ago(status.started)}`],
     ]));
 }

@@ -22,20 +22,20 @@ pub async fn layer(request: Request, next: Next) -> Response {
         .extensions()
         .get::<Ingress>()
         .map(|ingress| ingress.peer.ip());
-    let span =
-        tracing::info_span!("request", %method, route, peer = peer.map(tracing::field::display));
+    let peer = peer.map(tracing::field::display);
+    let span = tracing::info_span!("request", %method, route, peer);
     let begun = Instant::now();
     let response = next.run(request).instrument(span.clone()).await;
     let status = response.status();
     let ms = begun.elapsed().as_millis();
     span.in_scope(|| match status {
         status if status.is_server_error() => {
-            tracing::warn!(status = status.as_u16(), ms, "failed");
+            tracing::warn!(status = status.as_u16(), ms, "{method} {route}: failed");
         }
         status if status.is_client_error() => {
-            tracing::info!(status = status.as_u16(), ms, "refused");
+            tracing::info!(status = status.as_u16(), ms, "{method} {route}: refused");
         }
-        status => tracing::debug!(status = status.as_u16(), ms, "answered"),
+        status => tracing::debug!(status = status.as_u16(), ms, "{method} {route}: answered"),
     });
     response
 }

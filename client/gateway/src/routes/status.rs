@@ -5,7 +5,7 @@ use axum::{
     routing::on,
 };
 use serde::Serialize;
-use vault_client::{KeyState, Status};
+use vault_client::{KeyState, Status, StorageLocations};
 
 use super::{Body, Method, Needs, Route, key::KeyJson, stores::StoreJson};
 use crate::{caller::Caller, failure::Failure, json::time_of_ms};
@@ -32,20 +32,11 @@ struct StatusJson {
     ephemeral: bool,
     non_dumpable: bool,
     secrets: u64,
-    storage_locations: Locations,
+    storage_locations: StorageLocations,
     /// Where key and rotation stand; none for whom that is not.
     key: Option<KeyJson>,
     /// Every store with its size; none where no key opens them, or for whom they are not.
     stores: Option<Vec<StoreJson>>,
-}
-
-/// Where things lie.
-#[derive(Serialize)]
-struct Locations {
-    data: String,
-    socket: String,
-    storage_key: String,
-    secrets: &'static str,
 }
 
 async fn status(caller: Caller) -> Result<Response, Failure> {
@@ -84,12 +75,7 @@ impl StatusJson {
             ephemeral: status.ephemeral,
             non_dumpable: status.non_dumpable,
             secrets: status.secrets,
-            storage_locations: Locations {
-                data: status.data_root.display().to_string(),
-                socket: status.socket.display().to_string(),
-                storage_key: status.keyring_backend.clone(),
-                secrets: status.secret_place.as_str(),
-            },
+            storage_locations: status.storage_locations,
             keyring_backend: status.keyring_backend,
             key,
             stores,

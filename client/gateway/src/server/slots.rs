@@ -15,9 +15,6 @@ use std::{
 
 use tokio::{sync::Notify, time::Instant};
 
-/// Descriptors for what is no connection of the web: the daemon's socket, the listener, the log.
-const OTHER_FILES: u64 = 64;
-
 /// Every connection.
 #[derive(Debug)]
 pub struct Slots {
@@ -238,6 +235,9 @@ impl Drop for Request {
 #[cfg(unix)]
 pub fn raise_file_limit(wanted: usize) -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    /// Descriptors for what is no connection of the web: the daemon's socket, the listener, the log.
+    const OTHER_FILES: u64 = 64;
 
     let before = getrlimit(Resource::Nofile);
     let raised = Rlimit {

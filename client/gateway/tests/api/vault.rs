@@ -15,8 +15,16 @@ async fn the_status_says_what_there_is_and_where() {
     assert_eq!(status["key"]["rotation"], Value::Null);
     assert_eq!(status["key"]["fingerprint"], status["key_fingerprint"]);
     assert_eq!(status["storage_locations"]["storage_key"], "memory");
-    let data = status["storage_locations"]["data"].as_str();
-    assert!(data.expect("a path").ends_with("/root"));
+    let locations = &status["storage_locations"];
+    let root = locations["active_root"].as_str().expect("a path");
+    assert!(root.ends_with("/root"));
+    assert_eq!(locations["active_root_class"], "test_override");
+    assert_eq!(locations["models_root"], format!("{root}/plain/models"));
+    assert_eq!(locations["models_root_class"], "test_override");
+    for no in ["spec_compliant", "legacy_root_exists", "merge_marker"] {
+        assert_eq!(locations[no], false, "{no}");
+    }
+    assert_eq!(locations["reason_codes"], json!([]));
 
     gateway.owner().await.lock().await.expect("locked");
     // Who may ask is in the vault.
