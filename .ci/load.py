@@ -49,7 +49,7 @@ def over_http(vault, token, seconds):
 
 def over_grpc(vault, bin_dir, seconds):
     """The same over gRPC, each reader on a connection of its own."""
-    command = [bin_dir / "examples/reads", vault.folder / "root", vault.socket, "load", "one"]
+    command = [bin_dir / "probe-reads", vault.folder / "root", vault.socket, "load", "one"]
     command += [str(CONNECTIONS), str(seconds)]
     return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 

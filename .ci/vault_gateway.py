@@ -22,7 +22,7 @@ class Gateway:
 
     def __init__(self, bin_dir, folder):
         self.bin_dir, self.folder, self.socket = bin_dir, folder, folder / "s.sock"
-        self.processes, self.channel = [], None
+        self.processes, self.channel, self.environment = [], None, {}
 
     def run(self, program, *arguments):
         place = ["--data-dir", self.folder / "root", "--socket", self.socket]
@@ -30,7 +30,7 @@ class Gateway:
             self.processes.append(subprocess.Popen(
                 [self.bin_dir / program, *place, *arguments], stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL, stderr=log,
-                env={"PATH": os.environ["PATH"], "HOME": str(self.folder)},
+                env={"PATH": os.environ["PATH"], "HOME": str(self.folder), **self.environment},
             ))
 
     def start(self):
