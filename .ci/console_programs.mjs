@@ -53,6 +53,7 @@ export async function letInOnThisMachine(vault, browser, page) {
   await page.goto(`/authorize?${new URLSearchParams(request)}`);
   await button(page, "Refuse").click();
   await until(() => asked.find((answer) => answer.get("error") === "access_denied"), "the refusal arrives");
+  await page.waitForURL((url) => url.href.startsWith(redirect));
   assert.equal(asked[0].get("state"), "the-state");
   server.close();
   await page.goto(`/authorize?${new URLSearchParams({ ...request, redirect_uri: "https://elsewhere.example/" })}`);
@@ -66,6 +67,8 @@ export async function letInOnThisMachine(vault, browser, page) {
   await browser.look(page, "authorize");
   await button(page, "Approve").click();
   assert.equal(await login.ended, 0, login.text);
+  // Another page can be asked for once this one, which vaultctl serves, is there.
+  await page.waitForURL((url) => url.pathname === "/callback");
   await page.goto("/#/storage");
   browser.check();
 }

@@ -31,13 +31,25 @@ const CRATES: &[(&str, &str, &[&str])] = &[
             "vault-proto",
         ],
     ),
+    (
+        "vault-bench",
+        "daemon/bench",
+        &[
+            "vault-crypto",
+            "vault-keyring",
+            "vault-store",
+            "vault-proto",
+            "vault-client",
+        ],
+    ),
     ("vault-client", "client/lib", &["vault-proto"]),
     ("vaultctl", "client/vaultctl", &["vault-client"]),
     ("vault-gateway", "client/gateway", &["vault-client"]),
     ("vault-probes", "client/probes", &["vault-client"]),
 ];
 
-const WIRE: &[&str] = &["vault-proto", "vaultd", "vault-client"];
+// The benchmark has a server of its own, which does nothing: the floor of a call.
+const WIRE: &[&str] = &["vault-proto", "vaultd", "vault-client", "vault-bench"];
 const WEB: &[&str] = &["vault-client", "vault-gateway"];
 const CRYPTO: &[&str] = &["vault-crypto"];
 const KEYRING: &[&str] = &["vault-keyring"];
@@ -76,7 +88,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("rustls", WEB),
     ("rustls-native-certs", &["vault-client"]),
     ("tokio-rustls", WEB),
-    ("rusqlite", &["vault-store", "vaultctl"]),
+    ("rusqlite", &["vault-store", "vaultctl", "vault-bench"]),
     ("libsqlite3-sys", &["vaultd"]),
     ("sqlite-vec", &["vaultd"]),
     // `vaultctl auth login --keyring` keeps a token there.

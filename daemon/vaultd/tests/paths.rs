@@ -44,7 +44,7 @@ fn sources() -> Vec<PathBuf> {
         for entry in fs::read_dir(&folder).expect("listed") {
             let path = entry.expect("an entry").path();
             let name = path.file_name().unwrap_or_default();
-            let no_code = ["target", "tests", "benches", "examples", "node_modules"];
+            let no_code = ["target", "tests", "bench", "examples", "node_modules"];
             if path.is_dir() && !no_code.iter().any(|other| name == *other) {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs")

@@ -1,10 +1,10 @@
 //! The documents of an import: 7,168 conversations, real where they were downloaded.
 
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
 
 use serde_json::{json, value::RawValue};
 
-use crate::Result;
+use crate::{Result, daemon::target};
 
 const COUNT: u32 = 7_168;
 const LARGEST: f64 = 385_000.0;
@@ -16,14 +16,14 @@ pub(crate) type Document = (String, Vec<u8>);
 
 /// The documents, and where they come from.
 pub(crate) fn load(quick: bool) -> Result<(&'static str, Vec<Document>)> {
-    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("data/dataset.json");
+    let file = target()?.join("data/dataset.json");
     let (what, mut documents) = if file.exists() {
         let text = std::fs::read_to_string(file)?;
         let all: BTreeMap<String, &RawValue> = serde_json::from_str(&text)?;
         let owned = |(id, body): (String, &RawValue)| (id, body.get().as_bytes().to_vec());
         ("chitchat", all.into_iter().map(owned).collect())
     } else {
-        eprintln!("rpc: no target/data/dataset.json: a data set of its sizes is made up");
+        eprintln!("vault-bench: no target/data/dataset.json: a data set of its sizes is made up");
         ("synthetic", synthesise())
     };
     if quick {
