@@ -92,6 +92,17 @@ class Peer:
             pass
         self.socket.settimeout(patience)
 
+    def await_data(self):
+        """Takes what comes until something of a body has."""
+        content, at = b"", 0
+        while True:
+            while len(content) < at + 9:
+                content += self.socket.recv(1 << 16)
+            length, kind = int.from_bytes(content[at:at + 3], "big"), content[at + 3]
+            if kind == DATA and length:
+                return
+            at += 9 + length
+
     def read_to_end(self):
         try:
             while self.socket.recv(1 << 16):
@@ -160,8 +171,9 @@ def slow(path, blob, _most):
         peer.send(greeting() + call(1, UPLOAD) + frame(DATA, 0, 1, start))
     for peer in takers:
         peer.send(greeting(window=1) + call(1, DOWNLOAD) + frame(DATA, END_STREAM, 1, download))
-    # Until what is read ahead for them is.
-    time.sleep(1)
+    # By then all is read ahead for them that is.
+    for peer in takers:
+        peer.await_data()
     begin()
     byte, room = frame(DATA, 0, 1, b"\0"), frame(WINDOW_UPDATE, 0, 1, (1).to_bytes(4, "big"))
     while not ended.wait(0.05):

@@ -1,23 +1,41 @@
 """Reads OpenMetrics text as Prometheus's own library does, which refuses what breaks the format, and
 compares it with what `vaultctl stats --json` said a moment before.
 
-usage: openmetrics.py TEXT JSON"""
+usage: openmetrics.py VAULTCTL SOCKET"""
 
 import json
 import math
 import pathlib
+import subprocess
 import sys
 
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
+# The exit code of what is not there.
+NOT_FOUND = 3
 LABELS = {"method", "reason", "le"}
 # Beside what the daemon counts, what every exporter tells of its process.
 PREFIXES = ("vaultd_", "process_")
 
 
 def main():
-    text, said = (pathlib.Path(path).read_text() for path in sys.argv[1:])
-    told = json.loads(said)
+    program, socket = sys.argv[1], pathlib.Path(sys.argv[2])
+    place = [program, "--no-autostart", "--data-dir", socket.parent, "--socket", socket]
+    environment = {"HOME": str(socket.parent)}
+
+    def vaultctl(*arguments, given="", code=0):
+        done = subprocess.run([*place, *arguments], input=given, env=environment, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL if code else None)
+        assert done.returncode == code, (arguments, done)
+        return done.stdout
+
+    vaultctl("store", "create", "notes", "--kind", "documents")
+    for number in range(3):
+        vaultctl("doc", "put", "notes", f"note{number}", given='{"text":"hello"}')
+        vaultctl("doc", "get", "notes", f"note{number}")
+    vaultctl("doc", "get", "notes", "none", code=NOT_FOUND)
+    told = json.loads(vaultctl("stats", "--json"))
+    text = vaultctl("stats", "--openmetrics")
     families = {family.name: family for family in text_string_to_metric_families(text)}
     assert len(families) > 15, families.keys()
     for family in families.values():

@@ -5,7 +5,6 @@ usage: soak.py BIN_DIR FOLDER short|long
 A round is what a busy person's applications do in five minutes. After each one nothing is under way,
 and all rounds are alike: whatever then grows from round to round is kept for nobody."""
 
-import contextlib
 import json
 import os
 import pathlib
@@ -17,7 +16,7 @@ import grpc
 from vault.v1 import stats_pb2, stats_pb2_grpc
 
 from soak_load import Load
-from vault_gateway import PATIENCE, Gateway, until
+from vault_gateway import PATIENCE, Gateway, running, until
 
 ROUNDS = {"short": 8, "long": 96}
 # What the allocator and SQLite's page caches have not found their level in.
@@ -81,20 +80,6 @@ class Daemon(Gateway):
         }
 
 
-@contextlib.contextmanager
-def daemon(bin_dir, folder):
-    """One that ends with the block. What it said is shown where the block fails."""
-    started = Daemon(bin_dir, folder)
-    try:
-        started.start()
-        yield started
-    except BaseException:
-        print((folder / "vaultd.log").read_text()[-4000:])
-        raise
-    finally:
-        started.stop()
-
-
 def growth(values):
     """Over all of them, by the line that fits best."""
     if len(set(values)) == 1:
@@ -132,7 +117,7 @@ def judged(samples, length):
 def main():
     bin_dir, folder, length = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3]
     begun, samples = time.monotonic(), []
-    with daemon(bin_dir, folder) as vault:
+    with running(Daemon(bin_dir, folder)) as vault:
         load = Load(vault)
         load.prepare()
         for number in range(ROUNDS[length]):

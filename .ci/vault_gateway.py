@@ -86,9 +86,8 @@ class Gateway:
 
 
 @contextlib.contextmanager
-def gateway(bin_dir, folder):
-    """One that ends with the block. What it said is shown where the block fails."""
-    started = Gateway(bin_dir, folder)
+def running(started):
+    """Starts what ends with the block. What it said is shown where the block fails."""
     try:
         started.start()
         yield started
@@ -98,6 +97,11 @@ def gateway(bin_dir, folder):
         raise
     finally:
         started.stop()
+
+
+def gateway(bin_dir, folder):
+    """One that ends with the block."""
+    return running(Gateway(bin_dir, folder))
 
 
 def until(condition, what):

@@ -86,7 +86,11 @@ impl Daemon {
         let folder = folder()?;
         let program = std::env::current_exe()?.with_file_name("vaultd");
         if !program.exists() {
-            return Err(format!("no {}: cargo build --release --workspace", program.display()).into());
+            return Err(format!(
+                "no {}: cargo build --release --workspace",
+                program.display()
+            )
+            .into());
         }
         let mut command = Command::new(program);
         command

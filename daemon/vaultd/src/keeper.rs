@@ -49,7 +49,7 @@ use crate::{
     config::Config,
     error::{refusal, store_error},
     key_state::Closed,
-    locations::Locations,
+    locations::{Locations, Lookout},
 };
 
 /// How long an answer that no key is to be had is believed before a call tries again.
@@ -87,6 +87,7 @@ pub struct Keeper {
     /// Who may use the vault from outside.
     auth: AuthTables,
     audit: Arc<Auditor>,
+    lookout: Lookout,
     /// Whether a legacy root is being moved in.
     moving_in: AtomicBool,
     stopping: AtomicBool,
@@ -134,6 +135,7 @@ impl Keeper {
             upkeep: Upkeep::new(config.maintenance),
             auth: AuthTables::default(),
             audit: Arc::new(Auditor::new(config.audit)),
+            lookout: Lookout::default(),
             moving_in: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             closings: watch::Sender::new(0),

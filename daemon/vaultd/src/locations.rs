@@ -1,5 +1,7 @@
 //! Where everything of the vault lies, by whose word, and what is left of an earlier place.
 
+mod lookout;
+
 use std::{
     env,
     path::{Path, PathBuf},
@@ -15,6 +17,7 @@ use vault_store::{
     legacy::{self, LegacyRoot, Marker},
 };
 
+pub use self::lookout::Lookout;
 use crate::doctor::{Code, Finding};
 
 /// In the data root: the folder of the store of files `models`.
@@ -38,7 +41,7 @@ pub struct Locations {
 }
 
 /// What the disk says of them at the moment.
-#[derive(Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct Looked {
     /// There is something where a legacy root would be.
     pub legacy_exists: bool,
@@ -93,11 +96,7 @@ impl Locations {
 
     /// Looks at all of it. Changes nothing.
     pub fn look(&self, active: &DataRoot) -> Looked {
-        let mut looked = Looked {
-            legacy_exists: false,
-            merge_marker: false,
-            findings: Vec::new(),
-        };
+        let mut looked = Looked::default();
         if !self.is_compliant() && self.root_class != LocationClass::TestOverride {
             let text = format!(
                 "the data root {} lies outside the folder that the platform has for data",

@@ -18,6 +18,13 @@ pub struct Peer {
     pub process: Option<Arc<PeerProcess>>,
 }
 
+impl Peer {
+    /// Whether it is the daemon itself, which finds out that way whether it still answers.
+    pub fn is_self(&self) -> bool {
+        self.pid.is_some() && self.pid == i32::try_from(std::process::id()).ok()
+    }
+}
+
 /// On whose behalf a call runs. Cheap to clone.
 #[derive(Clone, Debug)]
 pub enum Principal {

@@ -113,6 +113,8 @@ codes! {
         fix "removes the copy; the legacy root stays as it is";
     ModelsRootMissing = "models_root_missing", "the folder that `models_dir` names is not there",
         fix "creates it, for you alone";
+    LocationSilent = "location_silent",
+        "the disk of a legacy root or of models does not answer: a network mount, perhaps";
 
     PathOfOthers = "path_of_others", "something of the vault belongs to another user";
     PathOpenToOthers = "path_open_to_others", "others may read, or change, something of the vault",

@@ -71,9 +71,11 @@ impl Connection {
         let (uid, pid) = (peer_uid(&credentials), peer_pid(&credentials));
         check_user(uid, platform::user_id()).map_err(refused)?;
         let limits = limits.now();
+        let io = into_io(stream);
+        let process = Some(Arc::new(peer_process(&io, pid)));
+        let peer = Peer { uid, pid, process };
         // However many others there are, it must not take itself for stuck.
-        let own = pid == i32::try_from(std::process::id()).ok();
-        let slot = if own {
+        let slot = if peer.is_self() {
             None
         } else {
             Some(slots.take(limits.connections).ok_or_else(|| {
@@ -83,11 +85,9 @@ impl Connection {
                 ))
             })?)
         };
-        let io = into_io(stream);
-        let process = Some(Arc::new(peer_process(&io, pid)));
         Ok(Self {
             io: Corked::new(io),
-            info: ConnectionInfo::new(Peer { uid, pid, process }),
+            info: ConnectionInfo::new(peer),
             awaited: Some((
                 PREFACE_LEN,
                 Box::pin(patience(limits.first_bytes(), draining)),

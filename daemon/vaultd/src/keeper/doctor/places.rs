@@ -22,7 +22,7 @@ impl Keeper {
     /// What the disk says of them. Of a legacy root that is just being moved in, nothing.
     pub fn look_at_locations(&self) -> Looked {
         let moving = self.moving_in.load(Ordering::Acquire);
-        let mut looked = self.locations().look(&self.root);
+        let mut looked = self.lookout.look(self.locations(), &self.root);
         if moving {
             let under_way = [Code::LegacyRootFound, Code::MoveInInterrupted];
             let of_it = |finding: &Finding| under_way.contains(&finding.code);

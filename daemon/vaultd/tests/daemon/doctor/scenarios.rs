@@ -4,6 +4,7 @@
 mod access;
 mod audit;
 mod key_states;
+mod mounts;
 mod own_files;
 mod places;
 mod rotations;
@@ -133,6 +134,7 @@ scenarios! {
     merge_marker_damaged: places::merge_marker_damaged().await;
     move_in_interrupted: places::move_in_interrupted().await;
     models_root_missing: places::models_root_missing().await;
+    location_silent: mounts::location_silent();
     path_open_to_others: places::path_open_to_others().await;
     service_not_installed: places::service_not_installed().await;
     service_broken: places::service_broken().await;
