@@ -8,18 +8,7 @@ import pathlib
 import subprocess
 import sys
 
-RUN = 16
-
-
-def texts(value):
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, list):
-        for item in value:
-            yield from texts(item)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from texts(item)
+from plaintext_search import Runs
 
 
 def main(source, listing, root, vaultctl=None):
@@ -39,25 +28,8 @@ def main(source, listing, root, vaultctl=None):
             ).stdout
             assert json.loads(body) == wanted[doc_id], doc_id
 
-    # Every 16-byte run of every message, looked up at every position of every file.
-    runs = set()
-    for document in wanted.values():
-        for messages in document["messages"]:
-            for message in messages:
-                text = message["text"].encode()
-                for at in range(0, len(text) - RUN + 1):
-                    runs.add(text[at : at + RUN])
-    files = size = 0
-    for path in sorted(pathlib.Path(root).rglob("*")):
-        if not path.is_file() or path.is_symlink():
-            continue
-        content = path.read_bytes()
-        files += 1
-        size += len(content)
-        for at in range(0, len(content) - RUN + 1):
-            if content[at : at + RUN] in runs:
-                sys.exit(f"plaintext of a message stands in {path} at {at}")
-    print(f"{files} files, {size} bytes: none of {len(runs)} runs of {RUN} bytes found")
+    messages = (message for document in wanted.values() for turn in document["messages"] for message in turn)
+    Runs(message["text"].encode() for message in messages).assert_absent(pathlib.Path(root))
 
 
 main(*sys.argv[1:])

@@ -238,8 +238,7 @@ def main(bin_dir, source, work):
     print(f"{len(rows)} conversations, {turns} messages; searches find {sum(map(len, found))} rows")
     # Only the search for a word that nobody used may find nothing.
     assert sum(not rows for rows in found) == 1, [len(rows) for rows in found]
-    begins = (turn[5].encode()[:RUN] for _, turns in rows for turn in turns)
-    texts = Runs(begin for begin in begins if len(begin) == RUN)
+    texts = Runs(turn[5].encode()[:RUN] for _, turns in rows for turn in turns)
 
     with vaults(bin_dir, work, "vault", "other") as (vault, other):
         vault.do("store", "preset", "apply", "assistant")

@@ -13,7 +13,7 @@ import numpy
 import sqlcipher3
 import sqlite_vec
 
-from plaintext_search import RUN, Runs
+from plaintext_search import Runs
 from vault_daemon import CALL_BYTES, run, vaults
 
 NAME = "assistant/memory"
@@ -69,8 +69,7 @@ def check(query, vectors, queries):
 
 def runs_of(vectors):
     """All runs of four floats of every 250th vector."""
-    bytes_of = [vector.tobytes() for vector in vectors[::250]]
-    return Runs(v[at : at + RUN] for v in bytes_of for at in range(0, len(v) - RUN + 1, 4))
+    return Runs((vector.tobytes() for vector in vectors[::250]), step=4)
 
 
 def exported(vault, vectors, queries, runs):
