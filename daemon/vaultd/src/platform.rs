@@ -18,6 +18,8 @@ pub use activation::{InheritedSocket, inherited_sockets};
 pub use figures::{ProcessFigures, process_figures};
 pub use files::{FileSystemKind, Ownership, file_system, ownership, take_rights};
 pub use guards::{Guards, guards};
+#[cfg(unix)]
+pub use process::peer_pid;
 pub use process::{PeerProcess, ProcessInfo};
 pub use service_manager::{Notice, notify, watchdog_interval};
 pub use sqlite::{prepare_sqlite, sqlite_memory_used};

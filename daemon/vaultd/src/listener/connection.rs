@@ -68,10 +68,11 @@ impl Connection {
     ) -> io::Result<Self> {
         let refused = |text: String| io::Error::new(io::ErrorKind::PermissionDenied, text);
         let credentials = stream.peer_creds()?;
-        let (uid, pid) = (peer_uid(&credentials), peer_pid(&credentials));
+        let uid = peer_uid(&credentials);
         check_user(uid, platform::user_id()).map_err(refused)?;
-        let limits = limits.now();
         let io = into_io(stream);
+        let pid = peer_pid(&io, &credentials);
+        let limits = limits.now();
         let process = Some(Arc::new(peer_process(&io, pid)));
         let peer = Peer { uid, pid, process };
         // However many others there are, it must not take itself for stuck.
@@ -120,12 +121,12 @@ fn peer_uid(_: &interprocess::local_socket::PeerCreds) -> Option<u32> {
 }
 
 #[cfg(unix)]
-fn peer_pid(credentials: &interprocess::local_socket::PeerCreds) -> Option<i32> {
-    credentials.pid()
+fn peer_pid(io: &Io, credentials: &interprocess::local_socket::PeerCreds) -> Option<i32> {
+    platform::peer_pid(std::os::fd::AsFd::as_fd(io), credentials)
 }
 
 #[cfg(windows)]
-fn peer_pid(credentials: &interprocess::local_socket::PeerCreds) -> Option<i32> {
+fn peer_pid(_: &Io, credentials: &interprocess::local_socket::PeerCreds) -> Option<i32> {
     credentials.pid().map(u32::cast_signed)
 }
 

@@ -118,11 +118,8 @@ fn bind(path: &Path) -> io::Result<SocketListener> {
     platform::remove_stale_socket(path)?;
     let options = ListenerOptions::new().name(path.to_fs_name::<GenericFilePath>()?);
     #[cfg(unix)]
-    let options = {
-        use interprocess::os::unix::local_socket::ListenerOptionsExt as _;
-        // The name is removed by `Listener::drop`, under the lock.
-        options.mode(0o600).reclaim_name(false)
-    };
+    // The name is removed by `Listener::drop`, under the lock.
+    let options = platform::for_owner(options).reclaim_name(false);
     #[cfg(windows)]
     let options = {
         use interprocess::os::windows::local_socket::ListenerOptionsExt as _;

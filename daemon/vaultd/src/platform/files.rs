@@ -99,17 +99,20 @@ pub fn ownership(path: &Path) -> io::Result<Option<Ownership>> {
 /// Takes the rights in `mask` from a file or folder. A link in its place is refused.
 #[cfg(unix)]
 pub fn take_rights(path: &Path, mask: u32) -> io::Result<()> {
-    use rustix::fs::{FileType, Mode, OFlags, fchmod, fstat, open};
+    use std::{
+        fs::{File, Permissions},
+        os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+    };
+
+    use rustix::fs::{Mode, OFlags, open};
 
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = open(path, flags, Mode::empty())?;
-    let found = fstat(&file)?;
-    let kind = FileType::from_raw_mode(found.st_mode);
-    if !matches!(kind, FileType::RegularFile | FileType::Directory) {
+    let file = File::from(open(path, flags, Mode::empty())?);
+    let found = file.metadata()?;
+    if !found.is_file() && !found.is_dir() {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    fchmod(&file, Mode::from_raw_mode(found.st_mode & 0o7777 & !mask))?;
-    Ok(())
+    file.set_permissions(Permissions::from_mode(found.mode() & 0o7777 & !mask))
 }
 
 /// Takes rights from others.

@@ -2,6 +2,9 @@
 
 use std::sync::OnceLock;
 
+#[cfg(unix)]
+use interprocess::local_socket::PeerCreds;
+
 /// A process, for people who read what it did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProcessInfo {
@@ -45,6 +48,32 @@ impl PeerProcess {
             return ProcessInfo::default();
         })
     }
+}
+
+/// The process that opened a connection, where the system tells.
+#[cfg(all(unix, not(target_os = "macos")))]
+pub fn peer_pid(_connection: std::os::fd::BorrowedFd<'_>, credentials: &PeerCreds) -> Option<i32> {
+    credentials.pid()
+}
+
+/// The process that opened a connection: on macOS no part of its credentials, but an option of its own
+/// (`sys/un.h`).
+#[cfg(target_os = "macos")]
+#[expect(unsafe_code, reason = "no safe wrapper has this socket option")]
+pub fn peer_pid(connection: std::os::fd::BorrowedFd<'_>, _credentials: &PeerCreds) -> Option<i32> {
+    let mut pid: libc::pid_t = 0;
+    let mut len = libc::socklen_t::try_from(size_of::<libc::pid_t>()).ok()?;
+    // SAFETY: `pid` and `len` are valid for writes of their types, and `len` says how long `pid` is.
+    let result = unsafe {
+        libc::getsockopt(
+            std::os::fd::AsRawFd::as_raw_fd(&connection),
+            libc::SOL_LOCAL,
+            libc::LOCAL_PEERPID,
+            (&raw mut pid).cast(),
+            &raw mut len,
+        )
+    };
+    (result == 0 && pid > 0).then_some(pid)
 }
 
 #[cfg(target_os = "linux")]

@@ -8,6 +8,7 @@ use std::{
     path::Path,
 };
 
+use interprocess::local_socket::ListenerOptions;
 use rustix::{
     io::Errno,
     net::{AddressFamily, SocketAddrUnix, SocketType},
@@ -43,7 +44,18 @@ fn forbid_dumps() -> bool {
     set_dumpable_behavior(DumpableBehavior::NotDumpable).is_ok()
 }
 
-#[cfg(not(target_os = "linux"))]
+/// Core dumps are a matter of their limit here. A debugger that started this process ends it now, as
+/// `ptrace(2)` says of this request.
+#[cfg(target_os = "macos")]
+#[expect(unsafe_code, reason = "no safe wrapper has this request")]
+fn forbid_dumps() -> bool {
+    let no_core = rustix::process::getrlimit(Resource::Core).current == Some(0);
+    // SAFETY: the request looks at no other argument, and at no memory of this process.
+    let denied = unsafe { libc::ptrace(libc::PT_DENY_ATTACH, 0, std::ptr::null_mut(), 0) } == 0;
+    no_core && denied
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
 fn forbid_dumps() -> bool {
     false
 }
@@ -129,6 +141,20 @@ pub fn is_served(path: &Path) -> bool {
         rustix::net::connect(&socket, &address)
     };
     matches!(connected(), Ok(()) | Err(Errno::AGAIN | Errno::INPROGRESS))
+}
+
+/// Keeps other users from a socket that is about to be bound.
+#[cfg(not(target_os = "macos"))]
+pub fn for_owner(options: ListenerOptions<'_>) -> ListenerOptions<'_> {
+    use interprocess::os::unix::local_socket::ListenerOptionsExt as _;
+    options.mode(0o600)
+}
+
+/// macOS refuses a mode to a socket without a path. Other users are kept out by its folder, see
+/// [`private_folder`], and by the umask of [`harden`].
+#[cfg(target_os = "macos")]
+pub fn for_owner(options: ListenerOptions<'_>) -> ListenerOptions<'_> {
+    options
 }
 
 /// Whether a socket waits for connections.
