@@ -220,6 +220,8 @@ impl Surroundings {
         } = &self.service;
         let install = "run `vaultctl service install`";
         match (unit, missing_program) {
+            // `vaultctl service` has nothing to install there.
+            (None, _) if cfg!(windows) => None,
             (None, _) => {
                 let text = "no unit is installed for vaultd: `vaultctl` starts it on demand";
                 let finding = Finding::new(Severity::Note, Code::ServiceNotInstalled, text);

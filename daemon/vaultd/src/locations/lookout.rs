@@ -91,6 +91,6 @@ fn silent(locations: &Locations) -> Finding {
     let finding = Finding::new(Severity::Warning, Code::LocationSilent, text);
     finding.remedy(
         "see whether the server of a network mount is gone: `umount -l` lets go of it; or name another \
-         place by `legacy_root` or `models_dir`",
+         place by `legacy_dir` or `models_dir`",
     )
 }
