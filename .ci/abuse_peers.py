@@ -97,7 +97,9 @@ class Peer:
         content, at = b"", 0
         while True:
             while len(content) < at + 9:
-                content += self.socket.recv(1 << 16)
+                more = self.socket.recv(1 << 16)
+                assert more, "closed before anything of a body came"
+                content += more
             length, kind = int.from_bytes(content[at:at + 3], "big"), content[at + 3]
             if kind == DATA and length:
                 return
@@ -171,7 +173,7 @@ def slow(path, blob, _most):
         peer.send(greeting() + call(1, UPLOAD) + frame(DATA, 0, 1, start))
     for peer in takers:
         peer.send(greeting(window=1) + call(1, DOWNLOAD) + frame(DATA, END_STREAM, 1, download))
-    # By then all is read ahead for them that is.
+    # What is read ahead for them is, by then.
     for peer in takers:
         peer.await_data()
     begin()

@@ -92,7 +92,7 @@ def running(started):
         started.start()
         yield started
     except BaseException:
-        for log in folder.glob("*.log"):
+        for log in started.folder.glob("*.log"):
             print(f"-- {log.name}\n{log.read_text()[-4000:]}")
         raise
     finally:

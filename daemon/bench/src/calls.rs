@@ -7,7 +7,6 @@ use std::{
     time::Instant,
 };
 
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use vault_client::{Client, NewDocument, StoreOptions};
 
@@ -17,6 +16,7 @@ use crate::{
     dataset::kibibyte,
     empty::EmptyServer,
     measure::{Blocks, rate, times},
+    processors::OneProcessor,
     report::{Bar, Figure},
 };
 
@@ -41,15 +41,14 @@ struct Latencies {
 /// processes of its own.
 pub(crate) async fn latencies(quick: bool) -> Result<()> {
     let rounds = if quick { 2 } else { 7 };
-    let everywhere = sched_getaffinity(None)?;
     let (mut together, mut anywhere) = (Latencies::default(), Latencies::default());
     for _ in 0..rounds {
-        // Inherited by the servers.
-        sched_setaffinity(None, &one_processor(&everywhere))?;
+        // With the servers.
+        let processor = OneProcessor::take()?;
         let servers = Servers::start().await;
         let measured = async { together.get(quick, &mut servers?).await };
         let measured = measured.await;
-        sched_setaffinity(None, &everywhere)?;
+        processor.give_back()?;
         measured?;
 
         let mut servers = Servers::start().await?;
@@ -64,13 +63,6 @@ pub(crate) async fn latencies(quick: bool) -> Result<()> {
     );
     anywhere.print_put();
     Ok(())
-}
-
-pub(crate) fn one_processor(of: &CpuSet) -> CpuSet {
-    let first = (0..CpuSet::MAX_CPU).find(|processor| of.is_set(*processor));
-    let mut one = CpuSet::new();
-    one.set(first.unwrap_or_default());
-    one
 }
 
 /// A daemon with a store and a client, and the empty server.

@@ -9,15 +9,14 @@ use std::{
 };
 
 use rusqlite::Connection;
-use rustix::thread::{sched_getaffinity, sched_setaffinity};
 use vault_client::{Client, DatabaseOptions, Parameters, Statement, Value};
 
 use crate::{
     Result,
-    calls::one_processor,
     daemon::{Daemon, Key},
     empty::EmptyServer,
     measure::{Blocks, rate, times},
+    processors::OneProcessor,
     report::{Bar, Figure},
 };
 
@@ -209,13 +208,12 @@ async fn scans(quick: bool, client: &Client, beside: &Connection) -> Result<()> 
 /// One row by its key. Judged with everybody on one processor, as a get is: see `calls`.
 async fn points(quick: bool) -> Result<()> {
     let rounds = if quick { 2 } else { 7 };
-    let everywhere = sched_getaffinity(None)?;
     let mut together = Points::default();
     let mut anywhere = Points::default();
     for _ in 0..rounds {
-        sched_setaffinity(None, &one_processor(&everywhere))?;
+        let processor = OneProcessor::take()?;
         let measured = together.measure(quick).await;
-        sched_setaffinity(None, &everywhere)?;
+        processor.give_back()?;
         measured?;
         anywhere.measure(quick).await?;
     }

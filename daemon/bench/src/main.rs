@@ -19,6 +19,7 @@ mod in_process;
 mod keyring;
 mod listing;
 mod measure;
+mod processors;
 mod report;
 mod rotation;
 mod start;

@@ -28,8 +28,10 @@ struct Shared {
 
 #[derive(Default)]
 struct Seen {
-    /// When the look that is under way began.
-    begun: Option<Instant>,
+    /// The look that is under way: its number, and when it began.
+    under_way: Option<(u64, Instant)>,
+    /// The number of the last one that ended.
+    ended: u64,
     /// What was seen last.
     last: Looked,
 }
@@ -40,52 +42,80 @@ impl Shared {
     }
 }
 
+/// A look under way, which ends however its thread does.
+struct Look {
+    shared: Arc<Shared>,
+    number: u64,
+    looked: Option<Looked>,
+}
+
+impl Look {
+    fn run(mut self, locations: &Locations, active: &DataRoot) {
+        self.looked = Some(locations.look(active));
+    }
+}
+
+impl Drop for Look {
+    fn drop(&mut self) {
+        let mut seen = self.shared.seen();
+        if let Some(looked) = self.looked.take() {
+            seen.last = looked;
+        }
+        seen.ended = self.number;
+        seen.under_way = None;
+        self.shared.ended.notify_all();
+    }
+}
+
 impl Lookout {
     /// What the disk says of the places; where one does not answer, what was seen last and a finding.
     pub fn look(&self, locations: &Locations, active: &DataRoot) -> Looked {
-        let mut seen = self.0.seen();
-        let begun = if let Some(begun) = seen.begun {
-            begun
-        } else {
-            let begun = Instant::now();
-            seen.begun = Some(begun);
-            self.begin(locations.clone(), active.clone());
-            begun
+        let seen = self.0.seen();
+        let (mut seen, (number, begun)) = match seen.under_way {
+            Some(under_way) => (seen, under_way),
+            None => self.begin(seen, locations.clone(), active.clone()),
         };
-        let left = PATIENCE.saturating_sub(begun.elapsed());
-        let waited = self
-            .0
-            .ended
-            .wait_timeout_while(seen, left, |seen| seen.begun.is_some());
-        let (seen, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-        let mut looked = seen.last.clone();
-        drop(seen);
-        if timeout.timed_out() {
-            looked.findings.push(silent(locations));
+        while seen.ended < number {
+            let left = PATIENCE.saturating_sub(begun.elapsed());
+            if left.is_zero() {
+                let mut looked = seen.last.clone();
+                looked.findings.push(silent(locations));
+                return looked;
+            }
+            let waited = self.0.ended.wait_timeout(seen, left);
+            seen = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        looked
+        seen.last.clone()
     }
 
     /// On a thread of its own, which ends with its look, or with the process.
-    fn begin(&self, locations: Locations, active: DataRoot) {
-        let shared = Arc::clone(&self.0);
-        let look = move || {
-            let looked = locations.look(&active);
-            let mut seen = shared.seen();
-            seen.last = looked;
-            seen.begun = None;
-            shared.ended.notify_all();
+    fn begin<'a>(
+        &'a self,
+        mut seen: MutexGuard<'a, Seen>,
+        locations: Locations,
+        active: DataRoot,
+    ) -> (MutexGuard<'a, Seen>, (u64, Instant)) {
+        let under_way = (seen.ended + 1, Instant::now());
+        seen.under_way = Some(under_way);
+        drop(seen);
+        let look = Look {
+            shared: Arc::clone(&self.0),
+            number: under_way.0,
+            looked: None,
         };
-        let begun = thread::Builder::new().name("locations".to_owned());
-        if let Err(error) = begun.spawn(look) {
+        let thread = thread::Builder::new().name("locations".to_owned());
+        // Without a thread it ends at once: what was seen last has to do.
+        if let Err(error) = thread.spawn(move || look.run(&locations, &active)) {
             tracing::warn!(error = %error, "no thread to look at the places of the vault");
         }
+        (self.0.seen(), under_way)
     }
 }
 
 fn silent(locations: &Locations) -> Finding {
-    let legacy = locations.legacy.as_deref();
-    let places = [legacy, Some(&locations.models)].into_iter().flatten();
+    let legacy = locations.legacy.as_ref();
+    let models = locations.models_named.then_some(&locations.models);
+    let places = legacy.into_iter().chain(models);
     let places: Vec<_> = places.map(|path| path.display().to_string()).collect();
     let text = format!("no answer from the disk of {}", places.join(" or "));
     let finding = Finding::new(Severity::Warning, Code::LocationSilent, text);

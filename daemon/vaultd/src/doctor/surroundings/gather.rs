@@ -30,8 +30,8 @@ pub struct Places {
     pub socket: PathBuf,
     /// The file with the passphrase, where one is configured.
     pub passphrase_file: Option<PathBuf>,
-    /// Where models lie.
-    pub models: PathBuf,
+    /// Where models lie, unless nothing there answers.
+    pub models: Option<PathBuf>,
     /// The vault ends with the daemon.
     pub ephemeral: bool,
 }
@@ -68,8 +68,9 @@ impl Surroundings {
             seen.look_at(&folder, Privacy::Shared);
             seen.look_at(&folder.join("config.toml"), Privacy::Shared);
         }
-        if !places.models.starts_with(&places.root) {
-            seen.look_at(&places.models, Privacy::Shared);
+        let models = places.models.as_ref();
+        if let Some(models) = models.filter(|models| !models.starts_with(&places.root)) {
+            seen.look_at(models, Privacy::Shared);
         }
         if let Some(unit) = seen.service.unit.clone() {
             seen.look_at(&unit, Privacy::Shared);

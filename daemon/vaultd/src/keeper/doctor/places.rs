@@ -46,8 +46,12 @@ impl Keeper {
 
     /// Judges the places and this process.
     pub(super) fn look_around(&self, fix: &Fix, report: &mut Report) {
-        for finding in self.look_at_locations().findings {
-            let mended = fix.wants(finding.code) && self.mend_location(finding.code);
+        let findings = self.look_at_locations().findings;
+        let mut codes = findings.iter().map(|finding| finding.code);
+        let silent = codes.any(|code| code == Code::LocationSilent);
+        for finding in findings {
+            let wanted = !silent && fix.wants(finding.code);
+            let mended = wanted && self.mend_location(finding.code);
             report.findings.push(Finding {
                 fixed: mended,
                 ..finding
@@ -57,7 +61,7 @@ impl Keeper {
             root: self.settings.data_root.clone(),
             socket: self.locations().socket.clone(),
             passphrase_file: self.passphrase_file(),
-            models: self.locations().models.clone(),
+            models: (!silent).then(|| self.locations().models.clone()),
             ephemeral: self.is_ephemeral(),
         });
         report.facts.extend(surroundings.facts());
