@@ -331,6 +331,10 @@ def a_terminal_is_not_masked(vault):
 
 def main():
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # In the background, or under nohup, a caller ignores some, and whoever it starts would, too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
     vault = Vault(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))
     here = [value for value in globals().values() if inspect.isfunction(value)]
     transcripts = [f for f in here if f.__module__ == __name__ and list(
